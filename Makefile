@@ -1,0 +1,28 @@
+# Everything here works on a fresh machine with Python 3.11 or newer and a way to PyPI.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: demo test lint
+
+demo: $(VENV)/.installed  ## set up, run Spatial-MSMA and the trivial baselines on the phantom, print the table
+	$(BIN)/bench run --method spatial-msma --method zscore --method highpass --method random
+	$(BIN)/bench leaderboard --paper
+
+test: $(VENV)/.installed-test  ## set up and run the tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
+
+lint: $(VENV)/.installed-test  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	touch $@

@@ -1,0 +1,1 @@
+"""The harness: commands, detector interface, runs, store of fitted components, tracking."""

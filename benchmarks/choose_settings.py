@@ -1,0 +1,119 @@
+"""Try settings of a method on validation cases with simulated lesions, and print a table of what they give.
+
+    python benchmarks/choose_settings.py restoration [--preset cpu] [--cases 4] [--workspace .bench] [--lesions paper]
+
+Each row is the preset's config with the changes named. Test cases are never loaded. Components come from the
+workspace's store or the shipped weights, and are trained where neither has them.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+
+from bench.console import SilentReporter
+from bench.detector import Case, FloatArray
+from bench.presets import resolve
+from bench.registry import method
+from bench.scoring import fitted_detector
+from bench.store import Store
+from datasets.lesions import LesionSettings
+from datasets.load import load_dataset
+from datasets.settings import DatasetSettings
+from methods.reconstruction.difference import smoothed
+from metrics.evaluate import evaluate_case
+from metrics.protocol import protocol
+
+CANDIDATES = {
+    "restoration": [
+        "",
+        "start_sigma=0.2",
+        "start_sigma=0.4",
+        "start_sigma=1.0",
+        "sampler.predictor=ancestral",
+        "sampler.corrector_steps=1 sampler.steps=6",
+        "sampler.predictor=ode sampler.steps=6",
+    ],
+    "inpaint": [
+        "",
+        "start_sigma=0.5",
+        "start_sigma=3.0",
+        "cell_voxels=2",
+        "cell_voxels=5",
+        "sampler.corrector_steps=0 sampler.steps=12",
+        "mask=authors-code",
+    ],
+    "ae": [
+        "",
+        "autoencoder.channels=[16,32,64,128]",
+        "autoencoder.channels=[24,48,96]",
+        "autoencoder.channels=[24,48,96,16]",
+    ],
+    "gradcam-msma": [
+        "",
+        "join_channels=sum",
+        "mixture.highest_sigma=3.0",
+        "mixture.gaussians=1",
+        "mixture.gaussians=1 mixture.covariance=full",
+    ],
+}
+SMOOTHING_MM = (0.0, 2.0, 4.0)
+METRICS = ("hd99_vox", "msd_vox", "tpr", "ppv", "average_precision")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("method", choices=sorted(CANDIDATES))
+    parser.add_argument("--dataset", default="phantom")
+    parser.add_argument("--preset", default="cpu")
+    parser.add_argument("--lesions", default="paper", choices=("paper", "plain", "soft"))
+    parser.add_argument("--cases", type=int, default=4)
+    parser.add_argument("--workspace", type=Path, default=Path(".bench"))
+    chosen = parser.parse_args()
+    dataset = load_dataset(
+        DatasetSettings(
+            name=chosen.dataset,
+            preset=chosen.preset,
+            lesions=LesionSettings(set=chosen.lesions),
+            cache_folder=chosen.workspace / "datasets",
+        )
+    )
+    cases = [dataset.validation_lesions[i] for i in range(min(chosen.cases, len(dataset.validation_lesions)))]
+    detector_class = method(chosen.method)
+    store = Store(chosen.workspace / "components")
+    names = [chosen.method]
+    print(f"{chosen.method} on {len(cases)} validation cases of {dataset.name}, lesions {chosen.lesions}, seed 0\n")
+    print("| change | smoothing, mm | 99-HD | MSD | TPR | PPV | average precision | evaluations | s a case |")
+    print("|---|---|---|---|---|---|---|---|---|", flush=True)
+    for change in CANDIDATES[chosen.method]:
+        pairs = [*change.split(), "smoothing_mm=0"]
+        config = resolve({chosen.method: detector_class}, chosen.preset, None, pairs, names)[chosen.method]
+        detector, context, _ = fitted_detector(detector_class, config, dataset, store, 0, "cpu", SilentReporter())
+        before = sum(component.network_evaluations for component in context.components)
+        start = time.perf_counter()
+        maps = [detector.score(case.without_lesion_mask()) for case in cases]
+        seconds = (time.perf_counter() - start) / len(cases)
+        evaluations = sum(component.network_evaluations for component in context.components) - before
+        for smoothing_mm in SMOOTHING_MM:
+            row = [f"{value:.3f}" for value in mean_metrics(maps, cases, smoothing_mm)]
+            cost = [f"{evaluations / len(cases):.0f}", f"{seconds:.1f}"]
+            print("|", " | ".join([change or "the preset", f"{smoothing_mm:g}", *row, *cost]), "|", flush=True)
+
+
+def mean_metrics(maps: list[FloatArray], cases: list[Case], smoothing_mm: float) -> list[float]:
+    """Means over cases under the paper's protocol; a metric that is not defined for a case counts as NaN."""
+    rows = []
+    for anomaly_map, case in zip(maps, cases, strict=True):
+        assert case.lesion_mask is not None
+        brain = case.brain_mask.astype(np.float32)
+        values = np.where(case.brain_mask, anomaly_map, 0)
+        if smoothing_mm > 0:
+            values = smoothed(values, brain, smoothing_mm / np.array(case.spacing_mm))
+        found = evaluate_case(values, case.lesion_mask, case.brain_mask, case.spacing_mm, protocol("paper"))
+        rows.append([np.nan if (value := found.metrics[name]) is None else value for name in METRICS])
+    return [float(value) for value in np.mean(np.array(rows, dtype=float), axis=0)]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Lazy splits, and prepared cases kept as files: one safetensors file a case, voxels of the brain only."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from bench.files import atomic_path
+from datasets.case import BoolArray, Case, NativeGrid
+
+
+class LazyCases(Sequence[Case]):
+    """Cases that are read, or made and kept, when indexed.
+
+    keys: one a case, a hash of everything that shapes it; its file in `folder` carries this name.
+    make: makes the case of an index, when its file is not there yet.
+    """
+
+    def __init__(self, keys: Sequence[str], make: Callable[[int], Case], folder: Path) -> None:
+        self._keys = tuple(keys)
+        self._make = make
+        self._folder = folder
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @overload
+    def __getitem__(self, index: int) -> Case: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Case]: ...
+    def __getitem__(self, index: int | slice) -> Case | Sequence[Case]:
+        indices = range(len(self))[index]  # IndexError beyond the end, negative ones from the end
+        if isinstance(indices, range):
+            return LazyCases([self._keys[i] for i in indices], lambda i: self._make(indices[i]), self._folder)
+        path = self._folder / f"{self._keys[indices]}.safetensors"
+        return kept_case(path, lambda: self._make(indices))
+
+
+def kept_case(path: Path, make: Callable[[], Case]) -> Case:
+    """The case kept in a file; made and kept when the file is not there or is damaged."""
+    from safetensors import SafetensorError
+
+    try:
+        return read_case(path)
+    except (FileNotFoundError, SafetensorError):
+        case = make()
+        write_case(path, case)
+        return case
+
+
+def write_case(path: Path, case: Case) -> None:
+    """Write a prepared case, atomically. Its image must be -1 outside the brain mask: that is not stored."""
+    from safetensors.numpy import save_file
+
+    arrays: dict[str, Any] = {
+        "image": case.image[:, case.brain_mask],
+        "brain_mask": np.packbits(case.brain_mask),
+        "affine": case.affine,
+    }
+    words: dict[str, Any] = {"id": case.id, "channels": case.channels, "shape": case.brain_mask.shape}
+    if case.lesion_mask is not None:
+        arrays["lesion_mask"] = np.packbits(case.lesion_mask)
+    if case.native is not None:
+        arrays["native_affine"] = case.native.affine
+        words["native_shape"] = case.native.shape
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    with atomic_path(path) as temporary:
+        save_file(contiguous, temporary, metadata={"case": json.dumps(words)})
+
+
+def read_case(path: Path) -> Case:
+    """The inverse of `write_case`, bit for bit. FileNotFoundError, or SafetensorError when damaged."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        words = json.loads(file.metadata()["case"])
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
+    shape = tuple(words["shape"])
+    brain_mask = unpacked(arrays["brain_mask"], shape)
+    image = np.full((len(words["channels"]), *shape), -1, np.float32)
+    image[:, brain_mask] = arrays["image"]
+    native = None
+    if "native_shape" in words:
+        native = NativeGrid(tuple(words["native_shape"]), arrays["native_affine"])
+    return Case(
+        id=words["id"],
+        image=image,
+        brain_mask=brain_mask,
+        lesion_mask=unpacked(arrays["lesion_mask"], shape) if "lesion_mask" in arrays else None,
+        affine=arrays["affine"],
+        channels=tuple(words["channels"]),
+        native=native,
+    )
+
+
+def unpacked(bits: np.ndarray[Any, Any], shape: tuple[int, ...]) -> BoolArray:
+    """The inverse of `np.packbits`."""
+    return np.unpackbits(bits, count=int(np.prod(shape))).astype(bool).reshape(shape)

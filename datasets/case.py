@@ -1,0 +1,54 @@
+"""One subject, prepared: what a detector scores and what the metrics compare with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+Affine: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NativeGrid:
+    """The subject's own voxel grid: the way back from prepared space. Shape in voxels, affine voxel -> mm RAS+."""
+
+    shape: tuple[int, int, int]
+    affine: Affine
+
+
+@dataclass(frozen=True)
+class Case:
+    """One prepared subject.
+
+    image: (C, X, Y, Z) float32 in [-1, 1], background exactly -1.
+    brain_mask: (X, Y, Z) bool.
+    lesion_mask: (X, Y, Z) bool, or None when the subject has no label.
+    affine: (4, 4) voxel -> mm RAS+ of this prepared grid.
+    channels: such as ("T1w", "T2w"), as many as the image has.
+    native: the subject's own grid, to which anomaly maps are resampled; None when it is this grid.
+    """
+
+    id: str
+    image: FloatArray
+    brain_mask: BoolArray
+    lesion_mask: BoolArray | None
+    affine: Affine
+    channels: tuple[str, ...]
+    native: NativeGrid | None = None
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Voxel size along each axis."""
+        x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(x), float(y), float(z)
+
+    def without_lesion_mask(self) -> "Case":
+        """The same case as a detector may see it."""
+        return replace(self, lesion_mask=None)
+
+
+Cases: TypeAlias = Sequence[Case]

@@ -1,0 +1,92 @@
+"""The paper's cohort: children of ABCD and HCP-D without a raised score in the Child Behavior Checklist.
+
+Both studies are access-controlled (https://nda.nih.gov): the user brings a folder with BIDS names and a table
+of CBCL t-scores, comma- or tab-separated, with a column of subject ids and the t-scores in columns whose names
+end in `_t` or `tscore`. A child above 66 on any of them, summary score or subscale, is left out; the rest is
+split 80/10/10 (1650 children give 1320, 165 and 165; paper, section 4.1).
+"""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+from bench.errors import BenchError
+from datasets.bids import bids_folder
+from datasets.bids_layout import SubjectFiles
+from datasets.dataset import Dataset, SetAside
+from datasets.inspection import Folder
+from datasets.scans import scans_dataset
+from datasets.settings import DatasetSettings
+
+HIGHEST_T_SCORE = 66
+ID_COLUMNS = ("participant_id", "src_subject_id", "subjectkey")
+T_SCORE_ENDINGS = ("_t", "tscore", "t_score")
+
+
+def load(settings: DatasetSettings) -> Dataset:
+    """The dataset `cohort`. BenchError for a folder or table that cannot be used."""
+    if settings.root is None or settings.table is None:
+        raise BenchError("The dataset cohort needs --root, a folder of scans, and --table, their CBCL t-scores.")
+    folder = selected(bids_folder(settings.root), highest_t_scores(settings.table))
+    return scans_dataset("cohort", settings, folder)
+
+
+def selected(folder: Folder, t_scores: dict[str, float]) -> Folder:
+    """The first session of every child whose highest t-score is known and not above 66."""
+    kept: dict[str, SubjectFiles] = {}
+    set_aside = list(folder.set_aside)
+    for files in folder.subjects:
+        highest = t_scores.get(files.subject)
+        if highest is None:
+            set_aside.append(SetAside(files.id, f"{files.id} has no CBCL t-score in the table."))
+        elif highest > HIGHEST_T_SCORE:
+            set_aside.append(SetAside(files.id, f"{files.id} is above CBCL t-score {HIGHEST_T_SCORE}."))
+        elif files.subject in kept:
+            set_aside.append(SetAside(files.id, f"{files.id} is a later session; each child counts once."))
+        else:
+            kept[files.subject] = files
+    if not kept:
+        raise BenchError(f"The CBCL table leaves no child of {folder.root}; check that its ids match sub-*.")
+    return replace(folder, subjects=list(kept.values()), set_aside=set_aside)
+
+
+def highest_t_scores(path: Path) -> dict[str, float]:
+    """Subject ("sub-NDARINV...") -> highest t-score on any scale at any visit; children without one are absent.
+
+    BenchError when the table is not there or lacks the columns.
+    """
+    if not path.is_file():
+        raise BenchError(f"The table {path} does not exist; check --table.")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        delimiter = "\t" if "\t" in file.readline() else ","
+        file.seek(0)
+        reader = csv.DictReader(file, delimiter=delimiter)
+        columns = reader.fieldnames or []
+        id_column = next((column for column in ID_COLUMNS if column in columns), None)
+        scales = [column for column in columns if column.lower().endswith(T_SCORE_ENDINGS)]
+        if id_column is None or not scales:
+            raise BenchError(
+                f"{path} needs a column of ids ({', '.join(ID_COLUMNS)}) and columns of t-scores ending in _t."
+            )
+        highest: dict[str, float] = {}
+        for row in reader:
+            subject = subject_of(row[id_column])
+            for scale in scales:
+                score = number(row[scale])
+                if score is not None:
+                    highest[subject] = max(score, highest.get(subject, score))
+    return highest
+
+
+def subject_of(id: str) -> str:
+    """The BIDS name of an id: NDAR_INV003RTV85 -> sub-NDARINV003RTV85."""
+    return "sub-" + "".join(filter(str.isalnum, id.removeprefix("sub-")))
+
+
+def number(text: str | None) -> float | None:
+    """A number, or None for an empty or other entry."""
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if value == value else None  # not NaN

@@ -1,0 +1,186 @@
+"""A table as text cells, the step that all printed formats share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from leaderboard.ranking import DIGITS
+from leaderboard.row import Cell, Row
+from leaderboard.table import UPPER_BOUND, Table
+from metrics.definitions import Metric
+
+ARROWS = {"lower": "↓", "higher": "↑"}
+REPORTED = "†"
+NOTHING = "–"
+SETTINGS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class TextCell:
+    """text: one line or two. bold: the best of its column. quiet: a trivial baseline, or a row unranked."""
+
+    text: str
+    bold: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Heading:
+    """Title with arrow, unit beneath it, and on which side the column's cells stand."""
+
+    title: str
+    unit: str = ""
+    align: Literal["left", "right"] = "right"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Headings and two groups of rows: measured here, and reported by the paper."""
+
+    title: str
+    headings: tuple[Heading, ...]
+    rows: tuple[tuple[TextCell, ...], ...]
+    paper_rows: tuple[tuple[TextCell, ...], ...] = ()
+
+
+def grids(table: Table, statistics: bool = False, costs: bool = False) -> list[Grid]:
+    """The main grid, then on request the statistics and the costs."""
+    found = [_results(table)]
+    if statistics:
+        found.append(_statistics(table))
+    if costs:
+        found.append(_costs(table))
+    return found
+
+
+def header_lines(table: Table) -> list[str]:
+    """Dataset, lesions and protocol, as sentences."""
+    facts = [f"{table.dataset} {table.dataset_fingerprint[:8]}", ", ".join(table.channels)]
+    facts += [f"{key}: {value}" for key, value in table.dataset_description.items()]
+    lines = [" · ".join(fact for fact in facts if fact), f"protocol {table.protocol}"]
+    if table.oracle:
+        lines[1] += f" ({UPPER_BOUND})"
+    return lines
+
+
+def footer_lines(table: Table) -> list[str]:
+    """How to read the table, what is missing from it, and where the reported rows come from."""
+    lines = ["mean ± standard error over cases; n/N: cases scored of all; #: place by Borda count"]
+    if table.paper_rows:
+        lines.append(f"{REPORTED} reported, not measured here: {table.paper_source}")
+    return lines + list(table.notes)
+
+
+def heading(metric: Metric) -> Heading:
+    """Such as "99-HD ↓" with unit "voxels"."""
+    return Heading(f"{metric.title} {ARROWS[metric.direction]}" if metric.direction else metric.title, metric.unit)
+
+
+def number(value: float | None, digits: int = DIGITS) -> str:
+    """Fixed digits, or a dash."""
+    return NOTHING if value is None else f"{value:.{digits}f}"
+
+
+def name(row: Row) -> str:
+    """The method's name, what differs from its other rows, and whether it failed."""
+    settings = [f"{key}={value}" for key, value in row.differences.items()]
+    if len(settings) > SETTINGS_SHOWN:
+        settings[SETTINGS_SHOWN - 1 :] = [f"and {len(settings) - SETTINGS_SHOWN + 1} more"]
+    failed = "(failed)" if row.status == "failed" else ""
+    return " ".join(part for part in (row.method, ", ".join(settings), failed) if part)
+
+
+def _row(row: Row, texts: Sequence[str | TextCell]) -> tuple[TextCell, ...]:
+    quiet = row.baseline or row.place is None
+    cells = (text if isinstance(text, TextCell) else TextCell(text) for text in texts)
+    return tuple(TextCell(cell.text, cell.bold, quiet and not cell.bold) for cell in cells)
+
+
+def _mean_and_se(cell: Cell | None) -> TextCell:
+    if cell is None or cell.mean is None:
+        return TextCell(NOTHING)
+    text = number(cell.mean) if cell.se is None else f"{number(cell.mean)} ± {number(cell.se)}"
+    return TextCell(text, bold=cell.best)
+
+
+def _results(table: Table) -> Grid:
+    def texts(row: Row) -> list[str | TextCell]:
+        place = REPORTED if row.status == "reported" else NOTHING if row.place is None else str(row.place)
+        counts = f"{row.n}/{row.of}"
+        return [place, name(row), counts, *(_mean_and_se(row.cells.get(m.name)) for m in table.metrics)]
+
+    return Grid(
+        title="Results",
+        headings=(
+            Heading("#"),
+            Heading("method", align="left"),
+            Heading("n/N"),
+            *(heading(metric) for metric in table.metrics),
+        ),
+        rows=tuple(_row(row, texts(row)) for row in table.rows),
+        paper_rows=tuple(_row(row, texts(row)) for row in table.paper_rows),
+    )
+
+
+def _statistics(table: Table) -> Grid:
+    def interval_and_test(cell: Cell) -> str:
+        if cell.interval is None:
+            return NOTHING
+        text = f"{number(cell.interval.low)} to {number(cell.interval.high)}"
+        return text if cell.p_value is None else f"{text}\n{p_text(cell.p_value)}"
+
+    def places(row: Row) -> str:
+        if row.place_interval is None:
+            return NOTHING
+        low, high = row.place_interval.low, row.place_interval.high
+        return f"{low:.0f}" if low == high else f"{low:.0f}-{high:.0f}"
+
+    return Grid(
+        title="95 % bootstrap intervals; p: paired Wilcoxon test against the first row, Holm-corrected",
+        headings=(
+            Heading("place"),
+            Heading("method", align="left"),
+            *(heading(metric) for metric in table.metrics),
+        ),
+        rows=tuple(
+            _row(
+                row,
+                [places(row), name(row)] + [interval_and_test(row.cells[m.name]) for m in table.metrics],
+            )
+            for row in table.rows
+        ),
+    )
+
+
+def p_text(p_value: float) -> str:
+    """Such as "p = 0.031" or "p < 0.001"."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+
+
+def _costs(table: Table) -> Grid:
+    def texts(row: Row) -> list[str | TextCell]:
+        cost = row.cost
+        millions = None if cost.parameters is None else cost.parameters / 1e6
+        return [
+            name(row),
+            number(cost.fit_s, 0),
+            number(cost.runtime_s_per_case),
+            number(cost.network_evaluations_per_case, 0),
+            number(millions),
+            number(cost.peak_memory_mb, 0),
+            cost.device or NOTHING,
+        ]
+
+    return Grid(
+        title="Costs",
+        headings=(
+            Heading("method", align="left"),
+            Heading("fit", "s"),
+            Heading("scoring", "s / case"),
+            Heading("network", "passes / case"),
+            Heading("parameters", "million"),
+            Heading("memory", "MB at peak"),
+            Heading("device", align="left"),
+        ),
+        rows=tuple(_row(row, texts(row)) for row in table.rows),
+    )

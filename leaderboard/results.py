@@ -1,0 +1,97 @@
+"""What a run leaves on disk: one JSON a case and one a run, validated, with a schema version."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench.errors import BenchError
+from bench.files import write_text
+
+SCHEMA_VERSION = 1
+
+
+class CaseResult(BaseModel):
+    """One scored case under one protocol.
+
+    metrics: name as in metrics.definitions -> value, None where it is not defined.
+    lesions: one (volume_ml, found) pair per ground-truth component.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: Literal[1] = 1
+    id: str
+    threshold: float | None
+    metrics: dict[str, float | None]
+    lesions: list[tuple[float, bool]] = []
+    runtime_s: float | None = Field(None, ge=0, description="scoring only, data loading and metrics excluded")
+
+
+class MetricSummary(BaseModel):
+    """Mean and standard error over the cases where the metric is defined."""
+
+    mean: float | None
+    se: float | None
+    n: int
+
+
+class RunResult(BaseModel):
+    """One method on one dataset under one protocol."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: Literal[1] = 1
+    key: str = Field(description="identity: dataset fingerprint x method x config x seed x protocol")
+    dataset: str
+    dataset_fingerprint: str
+    dataset_description: dict[str, str] = {}
+    channels: list[str] = []
+    method: str
+    title: str
+    baseline: bool = False
+    paper_row: str | None = None
+    config: dict[str, str | int | float | bool | None] = Field(default={}, description="flattened, dotted keys")
+    preset: str | None = None
+    seed: int
+    protocol: str = Field(description="name@version")
+    protocol_hash: str
+    oracle: bool = Field(description="the threshold saw the ground truth: an upper bound")
+    status: Literal["finished", "failed"]
+    error: str | None = None
+    of: int = Field(ge=0, description="number of test cases in the dataset")
+    failed_cases: dict[str, str] = Field(default={}, description="case id -> reason")
+    cases: list[CaseResult] = []
+    metrics: dict[str, MetricSummary] = {}
+    fit_s: float | None = None
+    runtime_s_per_case: float | None = None
+    network_evaluations_per_case: float | None = None
+    parameters: int | None = None
+    peak_memory_mb: float | None = None
+    device: str | None = None
+    url: str | None = None
+    git_commit: str | None = None
+    created: str = Field(description="UTC, ISO 8601")
+
+    @property
+    def n(self) -> int:
+        """Cases that were scored and evaluated."""
+        return len(self.cases)
+
+
+def save_result(path: Path, result: CaseResult | RunResult) -> None:
+    """Write a result as JSON, atomically."""
+    write_text(path, result.model_dump_json(indent=1) + "\n")
+
+
+def load_run(path: Path) -> RunResult:
+    """Read a run's JSON; raises BenchError naming the file when it is not one."""
+    try:
+        return RunResult.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError, ValueError) as error:
+        raise BenchError(f"{path} is not a result of this version of bench: remove it or run again.") from error
+
+
+def run_files(workspace: Path) -> list[Path]:
+    """The run.json files of a workspace: runs/<dataset>/<method>/results/<protocol>/run.json."""
+    return sorted(workspace.glob("runs/*/*/results/*/run.json"))

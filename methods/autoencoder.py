@@ -1,0 +1,204 @@
+"""AE: a 3D residual autoencoder trained on healthy brains, and what it cannot reconstruct."""
+
+import itertools
+import math
+from typing import Any, Literal, Self
+
+import torch
+from monai.networks.nets import AutoEncoder
+from pydantic import Field
+from torch import Tensor, nn
+
+from bench.component import Component, ComponentConfig
+from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
+from bench.errors import BenchError
+from bench.registry import register
+from bench.seeds import derived_seed
+from methods.diffusion.augmentation import augment
+from methods.diffusion.precision import arithmetic
+from methods.images import ImageBank, brain_box, pad_to
+from methods.reconstruction.difference import difference_map
+
+VALIDATIONS = 5
+SMALLEST_EDGE = 4  # oneDNN's bfloat16 gradients are wrong on volumes with shorter edges
+
+
+class AutoencoderConfig(ComponentConfig):
+    """Settings of the autoencoder and its training."""
+
+    channels: tuple[int, ...] = Field(
+        (32, 64, 128, 256, 64), min_length=1, description="of each level, each half as fine; the last: bottleneck"
+    )
+    last_channels: int = Field(16, ge=1, description="at full resolution, before the image")
+    residual_convolutions: int = Field(2, ge=1, le=6, description="convolutions in a residual block of the encoder")
+    iterations: int = Field(100_000, ge=1, description="training steps")
+    batch_size: int = Field(4, ge=1, description="images or crops a step")
+    crop_size: int | None = Field(None, ge=8, description="edge of random training crops in voxels; none: whole brains")
+    learning_rate: float = Field(1e-3, gt=0, description="highest rate of Adam; rises, then falls to zero")
+    augmentation: Literal["none", "paper"] = Field("paper", description="of training images, as for the score model")
+    bfloat16: bool = Field(True, description="compute in bfloat16 where the device has it")
+
+
+class Autoencoder(Component[AutoencoderConfig]):
+    """A trained autoencoder of brain images."""
+
+    name = "autoencoder"
+
+    def __init__(
+        self, config: AutoencoderConfig, network: nn.Sequential, device: str, losses: dict[str, float] | None = None
+    ) -> None:
+        self.config = config
+        self.device = device
+        self.network = network.to(device).eval().requires_grad_(False)
+        self.multiple_of = 2 ** len(config.channels)
+        self.losses = losses or {}
+
+    @classmethod
+    def train(
+        cls,
+        config: AutoencoderConfig,
+        train: Cases,
+        validation: Cases,
+        context: FitContext,
+        upstream: Component[Any] | None,
+    ) -> Self:
+        seed = derived_seed(context.seed, "autoencoder")
+        network = build_network(config, len(context.channels), seed)
+        found = cls(config, network, context.device)
+        found.losses = {"validation_mse": found.learn(train, validation, context, seed)}
+        return found
+
+    def learn(self, train: Cases, validation: Cases, context: FitContext, seed: int) -> float:
+        """Train in place by mean squared error; returns the error on validation images."""
+        config = self.config
+        bank = ImageBank.load(train, context, "reading training images")
+        generator = torch.Generator().manual_seed(seed)
+        self.network.train().requires_grad_(True)
+        optimizer = torch.optim.Adam(self.network.parameters(), config.learning_rate)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, config.learning_rate, config.iterations + 1, pct_start=0.1
+        )
+        error = math.nan
+        with context.progress("training the autoencoder", config.iterations) as tick:
+            for step in range(1, config.iterations + 1):
+                images = self.padded(bank.crops(config.batch_size, config.crop_size, generator))
+                if config.augmentation == "paper":
+                    images = augment(images, generator)
+                loss = (self.reconstruct(images) - images.to(self.device)).square().mean()
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+                optimizer.step()
+                schedule.step()
+                if not math.isfinite(loss.item()):
+                    raise BenchError(
+                        f"The autoencoder diverged at step {step}: lower autoencoder.learning_rate or set "
+                        "autoencoder.bfloat16=false."
+                    )
+                note = ""
+                if step % max(1, config.iterations // VALIDATIONS) == 0 or step == config.iterations:
+                    error = self.validation_error(validation)
+                    note = f"validation error {error:.4f}"
+                tick(1, note)
+        self.network.eval().requires_grad_(False)
+        return error
+
+    @torch.no_grad()
+    def validation_error(self, validation: Cases) -> float:
+        """Mean squared error over whole brain boxes of validation cases; leaves the network training."""
+        self.network.eval()
+        errors = []
+        for case in itertools.islice(validation, 8):
+            image = self.padded(torch.from_numpy(case.image[(slice(None), *brain_box(case, 1))])[None])
+            errors.append((self.reconstruct(image) - image.to(self.device)).square().mean())
+        self.network.train()
+        return float(torch.stack(errors).mean()) if errors else math.nan
+
+    def padded(self, images: Tensor) -> Tensor:
+        """Pad (B, C, X, Y, Z) with background to edges that halve evenly at each level."""
+        shape = [-(-edge // self.multiple_of) * self.multiple_of for edge in images.shape[2:]]
+        return torch.stack([pad_to(image, shape) for image in images])
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """(B, C, X, Y, Z) -> the same, float32; edges are multiples of `self.multiple_of`."""
+        self.network_evaluations += len(images)
+        large = min(images.shape[2:]) // self.multiple_of >= SMALLEST_EDGE
+        with arithmetic(self.device, self.config.bfloat16 and large):
+            out: Tensor = self.network(images.to(self.device))
+        return out.float()
+
+    def state(self) -> dict[str, Tensor]:
+        return dict(self.network.state_dict())
+
+    @classmethod
+    def restore(
+        cls, config: AutoencoderConfig, state: dict[str, Tensor], device: str, upstream: Component[Any] | None
+    ) -> Self:
+        channels = state["0.encode.encode_0.conv.unit0.conv.weight"].shape[1]
+        network = build_network(config, channels, seed=0)
+        network.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in state.items()})
+        return cls(config, network, device)
+
+    def numbers(self) -> dict[str, float]:
+        return self.losses
+
+
+def build_network(config: AutoencoderConfig, channels: int, seed: int) -> nn.Sequential:
+    """MONAI's residual autoencoder with seeded initial weights; every level halves the edges.
+
+    Left to itself its last block works with as many channels as the image, one or two: too few to draw edges with.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        autoencoder = AutoEncoder(
+            spatial_dims=3,
+            in_channels=channels,
+            out_channels=config.last_channels,
+            channels=config.channels,
+            strides=(2,) * len(config.channels),
+            num_res_units=config.residual_convolutions,
+            norm="BATCH",
+        )
+        return nn.Sequential(autoencoder, nn.PReLU(), nn.Conv3d(config.last_channels, channels, 1))
+
+
+class AEConfig(MethodConfig):
+    """Settings of the method."""
+
+    autoencoder: AutoencoderConfig = Field(AutoencoderConfig(), description="network and training")
+    smoothing_mm: float = Field(0.0, ge=0, le=20, description="sigma of the Gaussian mean of the map, in mm")
+
+
+@register
+class AE(Detector):
+    """Absolute error of the reconstruction, summed over channels.
+
+    Idea: an autoencoder that has only seen healthy brains, and has to press them through a narrow code, gives back
+    healthy tissue where a lesion is. Source: paper section 5.3; after Luo et al. 2023.
+    """
+
+    info = MethodInfo(
+        name="ae",
+        title="Autoencoder",
+        reference="Luo et al. 2023, doi:10.1016/j.compbiomed.2023.106610",
+        paper_row="AE",
+    )
+    Config = AEConfig
+
+    @classmethod
+    def contract_config(cls) -> Any:
+        tiny = AutoencoderConfig(channels=(4, 8, 4), iterations=10, batch_size=2, crop_size=32, augmentation="none")
+        return cls.Config(autoencoder=tiny)
+
+    def fit(self, train: Cases, validation: Cases, context: FitContext) -> None:
+        """Train the autoencoder."""
+        self.autoencoder = context.fitted(Autoencoder, self.config.autoencoder)
+
+    @torch.no_grad()
+    def score(self, case: Case) -> FloatArray:
+        """(X, Y, Z) float32, zero outside the brain."""
+        box = brain_box(case, self.autoencoder.multiple_of)
+        image = torch.from_numpy(case.image[(slice(None), *box)])
+        reconstruction = self.autoencoder.reconstruct(self.autoencoder.padded(image[None]))[0].cpu().numpy()
+        x, y, z = image.shape[1:]
+        return difference_map(case, box, reconstruction[:, :x, :y, :z], self.config.smoothing_mm)

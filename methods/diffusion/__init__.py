@@ -1,0 +1,1 @@
+"""The variance-exploding diffusion model that four methods share: process, network, training, sampler."""

@@ -1,0 +1,45 @@
+"""Settings of the diffusion model, its network and its training."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from bench.component import ComponentConfig
+
+
+class ScoreModelConfig(ComponentConfig):
+    """Settings of the diffusion model; the defaults are the paper's and its authors' code's."""
+
+    width: int = Field(24, ge=4, le=256, description="channels at the finest level")
+    multipliers: tuple[int, ...] = Field((1, 2, 4, 8, 16), description="channels of each level, in widths")
+    blocks_down: tuple[int, ...] = Field((2, 2, 2, 2, 4), description="residual blocks of each level, down")
+    blocks_up: tuple[int, ...] = Field((1, 1, 1, 1), description="residual blocks of each level but the last, up")
+    fourier_features: int = Field(64, ge=4, description="frequencies of the noise-level embedding")
+    fourier_scale: float = Field(2.0, gt=0, description="standard deviation of the frequencies")
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of activations dropped in training")
+    sigma_min: float = Field(0.06, gt=0, description="lowest noise level, on the [-1, 1] image scale")
+    sigma_max: float = Field(545.0, gt=0, description="highest noise level, on the [-1, 1] image scale")
+    iterations: int = Field(1_500_000, ge=1, description="training steps")
+    batch_size: int = Field(8, ge=1, description="crops a step, at first")
+    double_batch_at: float = Field(0.5, ge=0, le=1, description="share of training after which batches double")
+    crop_size: int | None = Field(None, ge=16, description="edge of the random training crops in voxels; none: whole")
+    learning_rate: float = Field(2e-4, gt=0, description="of Adam")
+    decay_learning_rate: bool = Field(False, description="cosine decay to a tenth over training")
+    warm_up: int = Field(1000, ge=0, description="steps over which the learning rate rises from 0")
+    gradient_clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
+    average_decay: float = Field(0.9999, ge=0, lt=1, description="of the exponential moving average of weights")
+    augmentation: Literal["none", "paper"] = Field("paper", description="of training images")
+    bfloat16: bool = Field(True, description="compute in bfloat16 where the device has it")
+
+    @model_validator(mode="after")
+    def _levels_agree(self) -> Self:
+        levels = len(self.multipliers)
+        if len(self.blocks_down) != levels or len(self.blocks_up) != levels - 1:
+            raise ValueError(
+                f"blocks_down takes {levels} numbers and blocks_up {levels - 1}: one a level of multipliers"
+            )
+        if self.sigma_max <= self.sigma_min:
+            raise ValueError("sigma_max must be larger than sigma_min")
+        if self.crop_size is not None and self.crop_size % 2 ** (levels - 1):
+            raise ValueError(f"crop_size must be a multiple of {2 ** (levels - 1)} for {levels} levels")
+        return self

@@ -1,0 +1,127 @@
+"""The 3D U-Net that estimates the noise in a volume, conditioned on the noise level.
+
+Facts of the architecture: the authors' public code (BigGAN-style residual blocks, Fourier features of the
+noise level, skips added). What differs by default: see docs/methods.md.
+"""
+
+import itertools
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def group_norm(channels: int) -> nn.GroupNorm:
+    """Group normalization with groups of at least four channels, at most 32 groups."""
+    groups = min(32, max(1, channels // 4))
+    while channels % groups:
+        groups -= 1
+    return nn.GroupNorm(groups, channels)
+
+
+class FourierFeatures(nn.Module):
+    """Learnable Fourier features of log sigma: (B,) -> (B, 2 * features)."""
+
+    def __init__(self, features: int, scale: float, generator: torch.Generator) -> None:
+        super().__init__()
+        self.frequencies = nn.Parameter(torch.randn(features, generator=generator) * scale)
+
+    def forward(self, log_sigma: Tensor) -> Tensor:
+        angles = 2 * math.pi * log_sigma[:, None] * self.frequencies[None]
+        return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+class ResidualBlock(nn.Module):
+    """Norm, activation, convolution, shift and scale by the noise embedding, then the same again, plus skip."""
+
+    def __init__(self, inputs: int, outputs: int, embedding: int, dropout: float) -> None:
+        super().__init__()
+        self.norm_in = group_norm(inputs)
+        self.conv_in = nn.Conv3d(inputs, outputs, 3, padding=1)
+        self.scale_and_shift = nn.Linear(embedding, 2 * outputs)
+        self.norm_out = group_norm(outputs)
+        self.dropout = nn.Dropout(dropout)
+        self.conv_out = nn.Conv3d(outputs, outputs, 3, padding=1)
+        self.activation_in = nn.SiLU()
+        self.activation_out = nn.SiLU()
+        self.skip: nn.Module = nn.Conv3d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+        nn.init.zeros_(self.conv_out.weight)
+        nn.init.zeros_(self.conv_out.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        # oneDNN's bfloat16 gradient of a 3D convolution reads unset memory on volumes this small.
+        if x.device.type == "cpu" and x.requires_grad and min(x.shape[2:]) < 4:
+            with torch.autocast("cpu", enabled=False):
+                return self._transform(x.float(), embedding.float())
+        return self._transform(x, embedding)
+
+    def _transform(self, x: Tensor, embedding: Tensor) -> Tensor:
+        h = self.conv_in(self.activation_in(self.norm_in(x)))
+        scale, shift = self.scale_and_shift(embedding)[:, :, None, None, None].chunk(2, dim=1)
+        h = torch.addcmul(h + shift, h, scale)
+        h = self.conv_out(self.dropout(self.activation_out(self.norm_out(h))))
+        out: Tensor = (h + self.skip(x)) / math.sqrt(2)
+        return out
+
+
+class ScoreNetwork(nn.Module):
+    """Estimates sigma times the score of a noisy volume: (B, C, X, Y, Z), (B,) -> (B, C, X, Y, Z).
+
+    X, Y, Z are multiples of `self.multiple_of`. `widths` are the channels of each level, fine to coarse;
+    `blocks_down` and `blocks_up` the residual blocks at each.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        widths: tuple[int, ...],
+        blocks_down: tuple[int, ...],
+        blocks_up: tuple[int, ...],
+        fourier_features: int,
+        fourier_scale: float,
+        dropout: float,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.multiple_of = 2 ** (len(widths) - 1)
+        embedding = 4 * fourier_features
+        self.embed = nn.Sequential(
+            FourierFeatures(fourier_features, fourier_scale, generator),
+            nn.Linear(2 * fourier_features, embedding),
+            nn.SiLU(),
+            nn.Linear(embedding, embedding),
+            nn.SiLU(),
+        )
+
+        def stage(width: int, blocks: int) -> nn.ModuleList:
+            return nn.ModuleList(ResidualBlock(width, width, embedding, dropout) for _ in range(blocks))
+
+        pairs = list(itertools.pairwise(widths))
+        self.first = nn.Conv3d(channels, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(stage(w, n) for w, n in zip(widths, blocks_down, strict=True))
+        self.shrink = nn.ModuleList(nn.Conv3d(fine, coarse, 3, 2, 1) for fine, coarse in pairs)
+        self.grow = nn.ModuleList(nn.Conv3d(coarse, fine, 1) for fine, coarse in pairs)
+        self.up = nn.ModuleList(stage(w, n) for w, n in zip(widths[:-1], blocks_up, strict=True))
+        self.norm = group_norm(widths[0])
+        self.activation = nn.SiLU()
+        self.last = nn.Conv3d(widths[0], channels, 3, padding=1)
+
+    def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
+        embedding = self.embed(sigma.log())
+        # The input keeps unit size at every noise level; the first convolution sees no values of 545.
+        h = self.first(x / (1 + sigma**2).sqrt().view(-1, 1, 1, 1, 1))
+        skips = []
+        for level, stage in enumerate(self.down):
+            for block in stage:  # type: ignore[attr-defined]
+                h = block(h, embedding)
+            if level < len(self.shrink):
+                skips.append(h)
+                h = self.shrink[level](h)
+        for level in reversed(range(len(self.up))):
+            h = F.interpolate(self.grow[level](h), scale_factor=2, mode="trilinear")
+            h = (h + skips[level]) / math.sqrt(2)
+            for block in self.up[level]:  # type: ignore[attr-defined]
+                h = block(h, embedding)
+        out: Tensor = self.last(self.activation(self.norm(h)))
+        return out

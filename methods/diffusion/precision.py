@@ -1,0 +1,28 @@
+"""Number format of the network's arithmetic: bfloat16 where the device computes in it, float32 elsewhere."""
+
+from contextlib import AbstractContextManager
+
+import torch
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether the device multiplies bfloat16 in hardware; emulation would be slower than float32."""
+    if device.startswith("cuda"):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    avx512 = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    return bool(avx512() or amx())
+
+
+def arithmetic(device: str, bfloat16: bool) -> AbstractContextManager[None]:
+    """Context in which convolutions run in bfloat16, when asked for and had."""
+    return torch.autocast(device.split(":")[0], torch.bfloat16, enabled=bfloat16 and has_bfloat16(device))
+
+
+def memory_format(device: str) -> torch.memory_format:
+    """Channels last where tensor cores want it.
+
+    Not on a CPU: torch's channels-last group norm there takes the variance as a difference of sums, which is
+    negative, and so NaN, on nearly constant crops.
+    """
+    return torch.channels_last_3d if device.startswith("cuda") else torch.contiguous_format

@@ -1,0 +1,93 @@
+"""The score model as a component: settings, training from healthy cases, scores of images."""
+
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from bench.component import Component
+from bench.context import FitContext
+from bench.seeds import derived_seed
+from datasets.case import Cases
+from methods.diffusion.config import ScoreModelConfig
+from methods.diffusion.network import ScoreNetwork
+from methods.diffusion.precision import arithmetic, memory_format
+from methods.diffusion.sde import VarianceExploding
+from methods.diffusion.training import train_network
+
+
+class ScoreModel(Component[ScoreModelConfig]):
+    """A trained score network. Source: paper section 5.2 (training details)."""
+
+    name = "score-model"
+
+    def __init__(
+        self,
+        config: ScoreModelConfig,
+        network: ScoreNetwork,
+        device: str,
+        losses: dict[str, float] | None = None,
+    ) -> None:
+        self.config = config
+        self.device = device
+        self.network = network.to(device=device, memory_format=memory_format(device)).eval()  # type: ignore[call-overload]
+        self.network.requires_grad_(False)
+        self.process = VarianceExploding(config.sigma_min, config.sigma_max)
+        self.multiple_of = network.multiple_of
+        self.losses = losses or {}
+
+    @classmethod
+    def train(
+        cls,
+        config: ScoreModelConfig,
+        train: Cases,
+        validation: Cases,
+        context: FitContext,
+        upstream: Component[Any] | None,
+    ) -> Self:
+        generator = torch.Generator().manual_seed(derived_seed(context.seed, "score-model", "weights"))
+        network = build_network(config, len(context.channels), generator)
+        losses = train_network(network, config, train, validation, context)
+        return cls(config, network, context.device, losses)
+
+    def state(self) -> dict[str, Tensor]:
+        return dict(self.network.state_dict())
+
+    @classmethod
+    def restore(
+        cls, config: ScoreModelConfig, state: dict[str, Tensor], device: str, upstream: Component[Any] | None
+    ) -> Self:
+        channels = state["first.weight"].shape[1]
+        network = build_network(config, channels, torch.Generator())
+        network.load_state_dict({name: value.float() for name, value in state.items()})
+        return cls(config, network, device)
+
+    def numbers(self) -> dict[str, float]:
+        return self.losses
+
+    def noise_direction(self, image: Tensor, sigma: Tensor) -> Tensor:
+        """sigma times the score, float32: (B, C, X, Y, Z), (B,) -> (B, C, X, Y, Z).
+
+        The score points from noise to image, so this estimates minus the unit noise in the image. Differentiable
+        with respect to the image.
+        """
+        self.network_evaluations += image.shape[0]
+        with arithmetic(self.device, self.config.bfloat16):
+            out: Tensor = self.network(image.contiguous(memory_format=memory_format(self.device)), sigma)
+        return out.float()
+
+
+def build_network(config: ScoreModelConfig, channels: int, generator: torch.Generator) -> ScoreNetwork:
+    """A network with seeded initial weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(generator.initial_seed()))
+        return ScoreNetwork(
+            channels,
+            tuple(config.width * m for m in config.multipliers),
+            config.blocks_down,
+            config.blocks_up,
+            config.fourier_features,
+            config.fourier_scale,
+            config.dropout,
+            generator,
+        )

@@ -1,0 +1,143 @@
+"""GradCAM-MSMA: which voxels make the image's score norms unlikely, by Guided Grad-CAM."""
+
+import warnings
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
+from bench.registry import register
+from methods.diffusion.config import ScoreModelConfig
+from methods.diffusion.network import ScoreNetwork
+from methods.diffusion.score_model import ScoreModel
+from methods.diffusion.tiny import tiny_score_model
+from methods.msma.mixture import NormMixture, NormMixtureConfig, log_norm, whole_image_norms
+from methods.reconstruction.difference import smoothed
+from methods.reconstruction.runs import brain_image
+
+
+class GradCAMConfig(MethodConfig):
+    """Settings of the method; the defaults are the paper's and its authors' code's."""
+
+    score_model: ScoreModelConfig = Field(ScoreModelConfig(), description="the diffusion model")
+    mixture: NormMixtureConfig = Field(NormMixtureConfig(), description="density of whole-image score norms")
+    join_channels: Literal["sum", "absolute"] = Field(
+        "sum", description="gradients of channels added with their signs, or their absolute values"
+    )
+    smoothing_mm: float = Field(0.0, ge=0, le=20, description="sigma of the Gaussian mean of the map, in mm")
+
+
+@register
+class GradCAMMSMA(Detector):
+    """Guided Grad-CAM of the negative log-likelihood of the whole image's score norms.
+
+    Idea: the density says that an image is odd; the gradient says which voxels make it so. Grad-CAM of the last
+    up block times guided backpropagation to the image, each summed over noise levels. Source: paper section 5.3;
+    Selvaraju et al. 2017.
+    """
+
+    info = MethodInfo(
+        name="gradcam-msma",
+        title="GradCAM-MSMA",
+        reference="Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74",
+        paper_row="GradCAM-MSMA",
+    )
+    Config = GradCAMConfig
+
+    @classmethod
+    def contract_config(cls) -> Any:
+        mixture = NormMixtureConfig(noise_levels=2, highest_sigma=0.5, lowest_sigma=0.1)
+        return cls.Config(score_model=tiny_score_model(), mixture=mixture)
+
+    def fit(self, train: Cases, validation: Cases, context: FitContext) -> None:
+        """The diffusion model, and the mixture over its norms."""
+        self.model = context.fitted(ScoreModel, self.config.score_model)
+        self.mixture = context.fitted(NormMixture, self.config.mixture, upstream=self.model)
+        allow_guided_backpropagation(self.model.network)
+
+    def score(self, case: Case) -> FloatArray:
+        """(X, Y, Z) float32, zero outside the brain."""
+        image, box = brain_image(self.model, case)
+        brain_mask = torch.from_numpy(case.brain_mask[box]).to(self.model.device)
+        slopes = likelihood_slopes(self.mixture, whole_image_norms(self.model, case, self.mixture.noise_levels))
+        attention, gradient = torch.zeros_like(image[0]), torch.zeros_like(image)
+        for sigma, slope in zip(self.mixture.noise_levels, slopes, strict=True):
+            at_level = LevelLikelihood(self.model, sigma, slope, brain_mask)
+            attention += grad_cam(at_level, image)
+            gradient += guided_gradient(at_level, image)
+        joined = gradient.abs().sum(dim=0) if self.config.join_channels == "absolute" else gradient.sum(dim=0)
+        values = (attention * joined * brain_mask).cpu().numpy()
+        if self.config.smoothing_mm > 0:
+            inside = case.brain_mask[box].astype(np.float32)
+            values = smoothed(values, inside, self.config.smoothing_mm / np.array(case.spacing_mm))
+        anomaly_map = np.zeros(case.brain_mask.shape, dtype=np.float32)
+        anomaly_map[box] = values
+        return anomaly_map
+
+
+class GuidedSiLU(nn.ReLU):
+    """SiLU that captum takes for a ReLU: guided backpropagation then stops negative gradients at it.
+
+    Without guided backpropagation it does what SiLU does, values and gradients.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.silu(x)
+
+
+def allow_guided_backpropagation(network: ScoreNetwork) -> None:
+    """Put GuidedSiLU in the place of every SiLU that the image passes; the network computes the same."""
+    for module in network.modules():
+        for name, child in module.named_children():
+            if isinstance(child, nn.SiLU) and module is not network.embed:
+                setattr(module, name, GuidedSiLU())
+
+
+def likelihood_slopes(mixture: NormMixture, log_norms: Tensor) -> Tensor:
+    """(L,) derivatives of the negative log-likelihood with respect to the log norm of each noise level."""
+    log_norms = log_norms.double().requires_grad_()
+    (slopes,) = torch.autograd.grad(mixture.negative_log_likelihood(log_norms), log_norms)
+    return slopes
+
+
+class LevelLikelihood(nn.Module):
+    """One noise level's term of the gradient of the negative log-likelihood, as a function of the image.
+
+    By the chain rule, the gradients of all levels add up to that of the likelihood itself; one level at a time
+    takes the memory of one network pass.
+    """
+
+    def __init__(self, model: ScoreModel, sigma: Tensor, slope: Tensor, brain_mask: Tensor) -> None:
+        super().__init__()
+        self.network = model.network  # captum looks for activations among the submodules
+        self.model = model
+        self.sigma, self.slope, self.brain_mask = sigma.to(model.device), float(slope), brain_mask
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(1, C, X, Y, Z) -> (1,)."""
+        direction = self.model.noise_direction(images, self.sigma[None])[0]
+        return self.slope * log_norm(direction, self.brain_mask)[None]
+
+
+def grad_cam(likelihood: LevelLikelihood, image: Tensor) -> Tensor:
+    """(X, Y, Z) >= 0: channels of the last up block, weighted by their mean gradient, negative sums cut off."""
+    from captum.attr import LayerGradCam
+
+    layer = likelihood.network.up[0][-1]  # type: ignore[index]
+    images = image[None].requires_grad_()
+    attribution: Tensor = LayerGradCam(likelihood, layer).attribute(images, relu_attributions=True)
+    return attribution[0, 0].detach().float()
+
+
+def guided_gradient(likelihood: LevelLikelihood, image: Tensor) -> Tensor:
+    """(C, X, Y, Z) gradient at the image by guided backpropagation."""
+    from captum.attr import GuidedBackprop
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Setting backward hooks on ReLU activations")
+        attribution: Tensor = GuidedBackprop(likelihood).attribute(image[None].requires_grad_())
+    return attribution[0].detach().float()

@@ -1,0 +1,75 @@
+"""Healthy images held in memory for training, and random crops of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.context import FitContext
+from datasets.case import Case, Cases
+
+MARGIN_VOXELS = 4
+
+
+@dataclass(frozen=True)
+class ImageBank:
+    """Images cut to the box of their brains, (C, x, y, z) float16 on the [-1, 1] scale, all in memory."""
+
+    images: list[Tensor]
+
+    @classmethod
+    def load(cls, cases: Cases, context: FitContext, description: str) -> "ImageBank":
+        """Read all cases once."""
+        images = []
+        with context.progress(description, len(cases)) as tick:
+            for case in cases:
+                images.append(torch.from_numpy(case.image[(slice(None), *brain_box(case, 1))]).half())
+                tick()
+        return cls(images)
+
+    def crops(self, count: int, size: int | None, generator: torch.Generator) -> Tensor:
+        """(count, C, size, size, size) float32 random crops; whole images, padded alike, when size is None."""
+        chosen = torch.randint(len(self.images), (count,), generator=generator).tolist()
+        if size is None:
+            shape = [max(image.shape[axis] for image in self.images) for axis in (1, 2, 3)]
+            shape = [-(-edge // 16) * 16 for edge in shape]
+            return torch.stack([pad_to(self.images[i], shape).float() for i in chosen])
+        return torch.stack([random_crop(self.images[i], size, generator).float() for i in chosen])
+
+
+def random_crop(image: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """A cube of `size` voxels at a random place of a (C, X, Y, Z) image, padded with background if it is larger."""
+    image = pad_to(image, [max(size, edge) for edge in image.shape[1:]])
+    starts = [int(torch.randint(edge - size + 1, (1,), generator=generator)) for edge in image.shape[1:]]
+    x, y, z = starts
+    return image[:, x : x + size, y : y + size, z : z + size]
+
+
+def pad_to(image: Tensor, shape: list[int]) -> Tensor:
+    """Pad (C, X, Y, Z) with background (-1) at the far ends."""
+    pad = [
+        p for edge, target in zip(reversed(image.shape[1:]), reversed(shape), strict=True) for p in (0, target - edge)
+    ]
+    return torch.nn.functional.pad(image, pad, value=-1.0)
+
+
+def brain_box(case: Case, multiple_of: int) -> tuple[slice, slice, slice]:
+    """The box of the brain mask with a margin, its edges multiples of `multiple_of` where the volume allows.
+
+    Networks run on this box instead of the whole volume: about half of the voxels.
+    """
+    slices = []
+    for axis in range(3):
+        others = tuple(a for a in range(3) if a != axis)
+        inside = np.flatnonzero(case.brain_mask.any(axis=others))
+        edge = case.brain_mask.shape[axis]
+        if len(inside) == 0:
+            slices.append(slice(0, edge))
+            continue
+        start = max(0, int(inside[0]) - MARGIN_VOXELS)
+        length = min(edge, int(inside[-1]) + 1 + MARGIN_VOXELS) - start
+        length = min(edge, -(-length // multiple_of) * multiple_of)
+        start = min(start, edge - length)
+        slices.append(slice(start, start + length))
+    return slices[0], slices[1], slices[2]

@@ -1,0 +1,110 @@
+"""Inpaint: hide half of the image in a checkerboard, sample it from the other half, and compare."""
+
+from typing import Any, Self
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from scipy import ndimage
+from torch import Tensor
+
+from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
+from bench.registry import register
+from methods.diffusion.config import ScoreModelConfig
+from methods.diffusion.sampler import Hold, SamplerConfig, in_batches, sample, unit_noise
+from methods.diffusion.score_model import ScoreModel
+from methods.diffusion.tiny import tiny_score_model
+from methods.reconstruction.checkerboard import Pattern, hidden_half
+from methods.reconstruction.difference import difference_map
+from methods.reconstruction.runs import brain_image, case_generator, check_start, score_of
+
+
+class InpaintConfig(MethodConfig):
+    """Settings of the inpainting; the defaults are the paper's and its authors' code's."""
+
+    score_model: ScoreModelConfig = Field(ScoreModelConfig(), description="the diffusion model")
+    sampler: SamplerConfig = Field(SamplerConfig(), description="how hidden voxels are sampled")
+    start_sigma: float | None = Field(
+        None, gt=0, description="noise level where sampling starts; none: the score model's sigma_max"
+    )
+    mask: Pattern = Field("checkerboard", description="authors-code: their mask, bars where cells are even in number")
+    cell_voxels: int = Field(3, ge=1, le=64, description="edge of a cell of the mask in voxels")
+    runs: int = Field(10, ge=2, le=1000, description="inpaintings; every second hides the other half")
+    runs_at_once: int = Field(10, ge=1, description="runs in one batch: more take more memory")
+    smoothing_mm: float = Field(0.0, ge=0, le=20, description="sigma of the Gaussian mean of the map, in mm")
+
+    @model_validator(mode="after")
+    def _start_is_known_to_the_model(self) -> Self:
+        if self.start_sigma is not None:
+            check_start(self.start_sigma, self.score_model)
+        return self
+
+
+@register
+class Inpaint(Detector):
+    """Absolute difference of the image to the mean of its inpaintings, summed over channels.
+
+    Idea: a lesion cannot be told from the healthy half around it, so what the model puts there is healthy. A
+    voxel's mean is over the runs that hid it; the others know its value. Source: paper section 5.3; after Liu et
+    al. 2023, with the predictor-corrector inpainting of Song et al. 2020, appendix I.2.
+    """
+
+    info = MethodInfo(
+        name="inpaint",
+        title="Inpaint",
+        reference="Liu, Zhou, Wang, Weinberger: Unsupervised Out-of-Distribution Detection with Diffusion Inpainting",
+        paper_row="Inpaint",
+    )
+    Config = InpaintConfig
+
+    @classmethod
+    def contract_config(cls) -> Any:
+        return cls.Config(score_model=tiny_score_model(), sampler=SamplerConfig(steps=3), runs=2)
+
+    def fit(self, train: Cases, validation: Cases, context: FitContext) -> None:
+        """Only the diffusion model is learned."""
+        self.model = context.fitted(ScoreModel, self.config.score_model)
+        self.seed = context.seed
+
+    def score(self, case: Case) -> FloatArray:
+        """(X, Y, Z) float32, zero outside the brain."""
+        config, model = self.config, self.model
+        image, box = brain_image(model, case)
+        process = model.process
+        highest = config.start_sigma or process.sigma_max
+        levels = process.noise_levels(config.sampler.steps, highest, process.sigma_min).to(model.device)
+        generator = case_generator(self.seed, "inpaint", case, model.device)
+        total, times_hidden = torch.zeros_like(image), torch.zeros_like(image[0])
+        for runs in in_batches(config.runs, config.runs_at_once):
+            masks = [hidden_half(case.brain_mask.shape, config.cell_voxels, config.mask, run)[box] for run in runs]
+            hidden = torch.stack(masks)[:, None].to(model.device)
+            hold = known_voxels(image, hidden, generator)
+            start = guess(image, hidden, config.cell_voxels)
+            start = hold(start + levels[0] * unit_noise(start, generator), levels[0])
+            sampled = sample(score_of(model), start, levels, config.sampler, generator, hold)
+            total += (sampled * hidden).sum(dim=0)
+            times_hidden += hidden.sum(dim=(0, 1))
+        mean = (total / times_hidden).cpu().numpy()
+        return difference_map(case, box, mean, config.smoothing_mm)
+
+
+def known_voxels(image: Tensor, hidden: Tensor, generator: torch.Generator) -> Hold:
+    """Puts the known voxels of the image (C, X, Y, Z) back, with fresh noise of the level; hidden: (B, 1, X, Y, Z)."""
+
+    def hold(x: Tensor, sigma: Tensor) -> Tensor:
+        return torch.where(hidden, x, image + sigma * unit_noise(x, generator))
+
+    return hold
+
+
+def guess(image: Tensor, hidden: Tensor, cell_voxels: int) -> Tensor:
+    """(B, C, X, Y, Z): hidden voxels filled with a Gaussian mean of the known ones nearby.
+
+    Sampling starts around it: it matters nothing at the paper's highest noise level, and is a fair start at a low
+    one, as nothing of the hidden values is in it.
+    """
+    sigma = (0, 0, *[cell_voxels / 2] * 3)
+    known = (~hidden).float().cpu().numpy()
+    weight = np.maximum(ndimage.gaussian_filter(known, sigma), 1e-6)
+    blurred = ndimage.gaussian_filter(image.cpu().numpy() * known, sigma) / weight
+    return torch.where(hidden, torch.from_numpy(blurred).to(image), image)

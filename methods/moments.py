@@ -1,0 +1,145 @@
+"""Healthy mean and standard deviation of a local image feature, voxel by voxel over the training cases."""
+
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from scipy import ndimage
+
+from bench.component import Component, ComponentConfig
+from bench.context import FitContext
+from bench.errors import BenchError
+from datasets.case import Case, Cases, FloatArray
+
+Array = npt.NDArray[np.float64]
+
+GRID_STEP = 2  # moments are smooth, so every second voxel along each axis is kept
+PRIOR_CASES = 0.5  # weight of the whole brain's moments, which rule where no training brain reaches
+
+
+class MomentsConfig(ComponentConfig):
+    """What is measured and how far its moments are smoothed."""
+
+    high_pass_mm: float | None = Field(
+        None,
+        gt=0,
+        le=50,
+        description="None: the intensity; else the energy of what is finer than this sigma, in mm",
+    )
+    image_smoothing_mm: float = Field(
+        0.0, ge=0, le=20, description="sigma of the Gaussian blur of the intensity, or of the energy, in mm"
+    )
+    moment_smoothing_mm: float = Field(
+        1.0, ge=0, le=20, description="sigma of the Gaussian blur of the moments, in mm: evens out anatomy"
+    )
+
+
+class FeatureMoments(Component[MomentsConfig]):
+    """Mean and standard deviation of the feature at every voxel of the prepared grid.
+
+    mean, sd: (C, X, Y, Z) float32.
+    """
+
+    name = "moments"
+
+    def __init__(self, config: MomentsConfig, mean: FloatArray, sd: FloatArray) -> None:
+        self.config = config
+        self.mean = mean
+        self.sd = sd
+
+    @classmethod
+    def train(
+        cls,
+        config: MomentsConfig,
+        train: Cases,
+        validation: Cases,
+        context: FitContext,
+        upstream: Component[Any] | None,
+    ) -> Self:
+        """One pass over the training cases."""
+        shape = train[0].image.shape
+        first, second = np.zeros(shape), np.zeros(shape)
+        count = np.zeros(shape[1:])
+        with context.progress("healthy moments", len(train)) as tick:
+            for case in train:
+                values = feature(case, config) * case.brain_mask
+                first += values
+                second += values.astype(np.float64) ** 2
+                count += case.brain_mask
+                tick()
+        sigma = config.moment_smoothing_mm / np.array(train[0].spacing_mm)
+        mean, sd = _moments(first, second, count, sigma)
+        return cls(config, mean.astype(np.float32), sd.astype(np.float32))
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Both moments on a grid of every second voxel, and the full shape."""
+        step = (slice(None), *[slice(None, None, GRID_STEP)] * 3)
+        return {
+            "mean": torch.from_numpy(self.mean[step].copy()),
+            "sd": torch.from_numpy(self.sd[step].copy()),
+            "shape": torch.tensor(self.mean.shape[1:]),
+        }
+
+    @classmethod
+    def restore(
+        cls,
+        config: MomentsConfig,
+        state: dict[str, torch.Tensor],
+        device: str,
+        upstream: Component[Any] | None,
+    ) -> Self:
+        """Interpolate back to the full grid."""
+        shape = tuple(state["shape"].tolist())
+        return cls(config, _full_grid(state["mean"].numpy(), shape), _full_grid(state["sd"].numpy(), shape))
+
+    def feature(self, case: Case) -> FloatArray:
+        """The case's feature (C, X, Y, Z). BenchError when the training cases had another grid."""
+        if case.image.shape != self.mean.shape:
+            raise BenchError(
+                f"{case.id} has the shape {case.image.shape} but the training cases had {self.mean.shape}: "
+                "prepare both as one dataset."
+            )
+        return feature(case, self.config)
+
+
+def feature(case: Case, config: MomentsConfig) -> FloatArray:
+    """Intensity, blurred, or blurred energy (>= 0) of what is finer than `high_pass_mm`; (C, X, Y, Z) float32.
+
+    Blurs count the brain's voxels only, so its rim does not stand out.
+    """
+    spacing = np.array(case.spacing_mm)
+    image = case.image
+    if config.high_pass_mm is not None:
+        image = (image - blurred(image, case, config.high_pass_mm / spacing)) ** 2
+    if config.image_smoothing_mm > 0:
+        image = blurred(image, case, config.image_smoothing_mm / spacing)
+    return image
+
+
+def blurred(image: FloatArray, case: Case, sigma: Array) -> FloatArray:
+    """Gaussian mean over the brain's voxels (normalised convolution); sigma in voxels along each axis."""
+    brain = case.brain_mask.astype(np.float32)
+    weight = np.maximum(ndimage.gaussian_filter(brain, sigma), 1e-3)
+    return np.stack([ndimage.gaussian_filter(channel * brain, sigma) / weight for channel in image])
+
+
+def _moments(first: Array, second: Array, count: Array, sigma: Array) -> tuple[Array, Array]:
+    """Mean and sd from sums over cases, blurred together, with the whole brain's moments as a weak prior."""
+    total = max(count.sum(), 1.0)
+    brain_mean = first.sum(axis=(1, 2, 3), keepdims=True) / total
+    brain_second = second.sum(axis=(1, 2, 3), keepdims=True) / total
+    smooth = (0.0, *sigma)
+    weight = ndimage.gaussian_filter(count, sigma)[None] + PRIOR_CASES
+    mean = (ndimage.gaussian_filter(first, smooth) + PRIOR_CASES * brain_mean) / weight
+    variance = (ndimage.gaussian_filter(second, smooth) + PRIOR_CASES * brain_second) / weight - mean**2
+    return mean, np.sqrt(np.maximum(variance, 1e-8))
+
+
+def _full_grid(coarse: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Linear interpolation from every second voxel to all of `shape`, channel by channel."""
+    step = [1 / GRID_STEP] * 3
+    return np.stack(
+        [ndimage.affine_transform(c, step, output_shape=shape, order=1, mode="nearest") for c in coarse]
+    ).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Multiscale score matching analysis: score norms of patches, and densities over them."""

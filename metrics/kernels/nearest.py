@@ -1,0 +1,250 @@
+# mypy: allow-untyped-defs, allow-untyped-decorators
+"""From one point to the nearest surface voxel of every threshold's prediction at once."""
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from metrics.kernels.bits import ONE, ZERO, lowest_bit
+
+BLOCK = 8  # voxels along each side of a block
+NEAR_VOXELS = 3  # radius of the ball that is searched voxel by voxel
+
+
+def near_ball(spacing: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Offsets (M, 3) of a small ball in order of distance, and these distances; complete up to its radius."""
+    offsets = np.indices((2 * NEAR_VOXELS + 1,) * 3).reshape(3, -1).T - NEAR_VOXELS
+    distance = np.linalg.norm(offsets * spacing, axis=1)
+    order = np.argsort(distance, kind="stable")
+    order = order[distance[order] <= NEAR_VOXELS * spacing.min()]
+    return offsets[order], distance[order]
+
+
+def block_steps(
+    shape: tuple[int, ...], spacing: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Steps between blocks (B, 3) in order of the least squared distance between their voxels, and that (B,)."""
+    blocks = -(-np.array(shape) // BLOCK)
+    steps = np.indices(tuple(2 * blocks - 1)).reshape(3, -1).T - (blocks - 1)
+    gap = (((np.maximum(np.abs(steps) * BLOCK - BLOCK + 1, 0)) * spacing) ** 2).sum(axis=1)
+    order = np.argsort(gap, kind="stable")
+    return steps[order], gap[order]
+
+
+@njit(cache=True)
+def grouped(voxels, rows, shape):
+    """Sort surface voxels (M,) with their rows (M, words) by cubic blocks of the volume.
+
+    Returns positions (M, 3) and rows (M, words) in block order; begin (X, Y, Z blocks) and end, where each block
+    lies in them; union (X, Y, Z blocks, words), the bits that occur in each; index (X, Y, Z), from voxel to row
+    or -1.
+    """
+    n_x, n_y, n_z = (shape + BLOCK - 1) // BLOCK
+    end = np.zeros((n_x, n_y, n_z), dtype=np.int64)
+    union = np.zeros((n_x, n_y, n_z, rows.shape[1]), dtype=np.uint64)
+    position = np.empty((voxels.size, 3), dtype=np.int64)
+    for i in range(voxels.size):
+        x, rest = divmod(voxels[i], shape[1] * shape[2])
+        y, z = divmod(rest, shape[2])
+        position[i, 0], position[i, 1], position[i, 2] = x, y, z
+        end[x // BLOCK, y // BLOCK, z // BLOCK] += 1
+        for w in range(rows.shape[1]):
+            union[x // BLOCK, y // BLOCK, z // BLOCK, w] |= rows[i, w]
+    begin = (np.cumsum(end) - end.ravel()).reshape(end.shape)
+    end = begin.copy()
+    sorted_position = np.empty_like(position)
+    sorted_rows = np.empty_like(rows)
+    index = np.full((shape[0], shape[1], shape[2]), -1, dtype=np.int32)
+    for i in range(voxels.size):
+        x, y, z = position[i]
+        row = end[x // BLOCK, y // BLOCK, z // BLOCK]
+        end[x // BLOCK, y // BLOCK, z // BLOCK] += 1
+        sorted_position[row] = position[i]
+        sorted_rows[row] = rows[i]
+        index[x, y, z] = row
+    return sorted_position, sorted_rows, begin, end, union, index
+
+
+def by_block(points: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Truth points (P, 3) sorted by block, so that neighbours come in a row."""
+    x, y, z = points.T // BLOCK
+    return np.asarray(points[np.lexsort((z, y, x))])
+
+
+@njit(cache=True)
+def sums_from_truth(points, spacing, surface, near, near_distance, steps, step_gap, sums):
+    """Per threshold, add the distances of all truth points (P, 3) to the nearest surface voxel of the prediction.
+
+    points: as from `by_block`. surface: from `grouped`. near, near_distance: from `near_ball`. steps, step_gap:
+    from `block_steps`. A threshold without any surface adds nothing.
+
+    Most thresholds are found in the small ball around a point; the others lie far, and are looked for block by
+    block. The nearest voxel of the point before is their first guess.
+    """
+    position, rows, begin, end, union, index = surface
+    n_words = rows.shape[1]
+    present = np.zeros(n_words, dtype=np.uint64)
+    for i in range(rows.shape[0]):
+        present |= rows[i]
+    missing = np.empty((points.shape[0], n_words), dtype=np.uint64)
+    for p in range(points.shape[0]):
+        missing[p] = present
+        _look_near(points[p], missing[p], rows, index, near, near_distance, sums)
+
+    useful = np.empty(n_words, dtype=np.uint64)
+    best = np.empty(64 * n_words)
+    guess = np.full(64 * n_words, -1, dtype=np.int64)
+    blocks = np.empty((begin.size, 3), dtype=np.int64)
+    gaps = np.empty(begin.size)
+    end_of_block = 0
+    for p in range(points.shape[0]):
+        if p == end_of_block:
+            wanted = np.zeros(n_words, dtype=np.uint64)
+            while end_of_block < points.shape[0] and (points[end_of_block] // BLOCK == points[p] // BLOCK).all():
+                wanted |= missing[end_of_block]
+                end_of_block += 1
+            n_blocks = _blocks_with(wanted, points[p] // BLOCK, union, steps, step_gap, blocks, gaps)
+        _look_far(
+            points[p],
+            spacing,
+            missing[p],
+            useful,
+            best,
+            guess,
+            position,
+            rows,
+            begin,
+            end,
+            union,
+            blocks[:n_blocks],
+            gaps,
+        )
+        for w in range(n_words):
+            word = missing[p, w]
+            while word != ZERO:
+                k = 64 * w + lowest_bit(word)
+                sums[k] += np.sqrt(best[k])
+                word &= word - ONE
+
+
+@njit(cache=True)
+def _look_near(point, missing, rows, index, near, near_distance, sums):
+    """Look outward in order of distance: a threshold's first hit is its nearest."""
+    for j in range(near.shape[0]):
+        x, y, z = point[0] + near[j, 0], point[1] + near[j, 1], point[2] + near[j, 2]
+        if x < 0 or y < 0 or z < 0 or x >= index.shape[0] or y >= index.shape[1] or z >= index.shape[2]:
+            continue
+        row = index[x, y, z]
+        if row < 0:
+            continue
+        left = ZERO
+        for w in range(missing.size):
+            hit = missing[w] & rows[row, w]
+            missing[w] ^= hit
+            left |= missing[w]
+            while hit != ZERO:
+                sums[64 * w + lowest_bit(hit)] += near_distance[j]
+                hit &= hit - ONE
+        if left == ZERO:
+            return
+
+
+@njit(cache=True)
+def _blocks_with(wanted, block, union, steps, step_gap, blocks, gaps):
+    """List the blocks with any wanted threshold, in order of their least distance to `block`; returns how many."""
+    count = 0
+    for j in range(step_gap.size):
+        x, y, z = block[0] + steps[j, 0], block[1] + steps[j, 1], block[2] + steps[j, 2]
+        if 0 <= x < union.shape[0] and 0 <= y < union.shape[1] and 0 <= z < union.shape[2]:
+            occurs = ZERO
+            for w in range(wanted.size):
+                occurs |= wanted[w] & union[x, y, z, w]
+            if occurs != ZERO:
+                blocks[count, 0], blocks[count, 1], blocks[count, 2] = x, y, z
+                gaps[count] = step_gap[j]
+                count += 1
+    return count
+
+
+@njit(cache=True)
+def _look_far(point, spacing, missing, useful, best, guess, position, rows, begin, end, union, blocks, gaps):
+    """Write the squared distance of each missing threshold to `best`, and its nearest voxel to `guess`.
+
+    A block is opened only for the thresholds that occur in it and that it is near enough to improve. (Views such
+    as position[i] would cost a reference count each, hence the single coordinates.)
+    """
+    p_x, p_y, p_z = point[0], point[1], point[2]
+    s_x, s_y, s_z = spacing[0], spacing[1], spacing[2]
+    furthest = 0.0
+    for w in range(missing.size):
+        word = missing[w]
+        while word != ZERO:
+            k = 64 * w + lowest_bit(word)
+            best[k] = np.inf if guess[k] < 0 else _squared(position, guess[k], p_x, p_y, p_z, s_x, s_y, s_z)
+            furthest = max(furthest, best[k])
+            word &= word - ONE
+    for j in range(blocks.shape[0]):
+        if gaps[j] >= furthest:
+            return
+        x, y, z = blocks[j, 0], blocks[j, 1], blocks[j, 2]
+        occurs = ZERO
+        for w in range(missing.size):
+            useful[w] = missing[w] & union[x, y, z, w]
+            occurs |= useful[w]
+        if occurs == ZERO:
+            continue
+        gap = _gap(p_x, x, s_x) + _gap(p_y, y, s_y) + _gap(p_z, z, s_z)
+        if gap >= furthest:
+            continue
+        limit = _keep_larger(best, useful, gap)
+        if limit <= gap:
+            continue
+        improved = False
+        for i in range(begin[x, y, z], end[x, y, z]):
+            occurs = ZERO
+            for w in range(missing.size):
+                occurs |= useful[w] & rows[i, w]
+            if occurs == ZERO:
+                continue
+            squared = _squared(position, i, p_x, p_y, p_z, s_x, s_y, s_z)
+            if squared < limit:
+                for w in range(missing.size):
+                    word = useful[w] & rows[i, w]
+                    while word != ZERO:
+                        k = 64 * w + lowest_bit(word)
+                        if squared < best[k]:
+                            best[k] = squared
+                            guess[k] = i
+                            improved = True
+                        word &= word - ONE
+        if improved:
+            furthest = _keep_larger(best, missing, -1.0)
+
+
+@njit(cache=True)
+def _squared(position, i, x, y, z, s_x, s_y, s_z):
+    """Squared distance of surface voxel i to a point."""
+    d_x, d_y, d_z = (position[i, 0] - x) * s_x, (position[i, 1] - y) * s_y, (position[i, 2] - z) * s_z
+    return d_x * d_x + d_y * d_y + d_z * d_z
+
+
+@njit(cache=True)
+def _gap(position, block, spacing):
+    """Squared distance along one axis from a voxel to the nearest voxel of a block."""
+    return (max(block * BLOCK - position, position - (block * BLOCK + BLOCK - 1), 0) * spacing) ** 2
+
+
+@njit(cache=True)
+def _keep_larger(best, which, than):
+    """Clear the bits whose values do not exceed `than`; return the largest value."""
+    largest = than
+    for w in range(which.size):
+        word = which[w]
+        while word != ZERO:
+            value = best[64 * w + lowest_bit(word)]
+            if value <= than:
+                which[w] ^= word & (~word + ONE)
+            else:
+                largest = max(largest, value)
+            word &= word - ONE
+    return largest

@@ -1,0 +1,89 @@
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.errors import BenchError
+from datasets.cache import LazyCases, kept_case, read_case, write_case
+from datasets.case import Case, NativeGrid
+from datasets.fingerprint import fingerprint, lesion_identity
+from datasets.lesions import LesionSettings
+
+
+def some_case(name: str = "sub-01") -> Case:
+    rng = np.random.default_rng(0)
+    brain_mask = rng.random((5, 6, 7)) > 0.5
+    image = np.where(brain_mask, rng.uniform(-1, 1, (2, 5, 6, 7)), -1).astype(np.float32)
+    lesion_mask = brain_mask & (rng.random((5, 6, 7)) > 0.8)
+    native = NativeGrid((9, 8, 7), np.diag([1.0, 1.1, 1.2, 1.0]))
+    return Case(name, image, brain_mask, lesion_mask, np.diag([2.0, 2, 2, 1]), ("T1w", "T2w"), native)
+
+
+def assert_same(one: Case, other: Case) -> None:
+    assert (one.id, one.channels) == (other.id, other.channels)
+    for array in ("image", "brain_mask", "affine"):
+        assert np.array_equal(getattr(one, array), getattr(other, array))
+        assert getattr(one, array).dtype == getattr(other, array).dtype
+    assert (one.lesion_mask is None) == (other.lesion_mask is None)
+    if one.lesion_mask is not None:
+        assert np.array_equal(one.lesion_mask, other.lesion_mask)
+    assert (one.native is None) == (other.native is None)
+    if one.native is not None:
+        assert one.native.shape == other.native.shape
+        assert np.array_equal(one.native.affine, other.native.affine)
+
+
+@pytest.mark.parametrize("case", [some_case(), replace(some_case(), lesion_mask=None, native=None)])
+def test_round_trip_is_exact(tmp_path: Path, case: Case):
+    write_case(tmp_path / "case.safetensors", case)
+    assert_same(read_case(tmp_path / "case.safetensors"), case)
+
+
+def test_made_once_then_read(tmp_path: Path):
+    made = []
+
+    def make(index: int) -> Case:
+        made.append(index)
+        return some_case(f"sub-{index}")
+
+    cases = LazyCases(["a", "b", "c"], make, tmp_path)
+    assert len(cases) == 3
+    assert made == []
+    assert cases[1].id == "sub-1"
+    assert cases[-1].id == "sub-2"
+    assert [case.id for case in cases[1:]] == ["sub-1", "sub-2"]
+    assert made == [1, 2]
+    with pytest.raises(IndexError):
+        cases[3]
+    assert [case.id for case in cases] == ["sub-0", "sub-1", "sub-2"]
+
+
+def test_damaged_file_is_made_again(tmp_path: Path):
+    path = tmp_path / "case.safetensors"
+    write_case(path, some_case())
+    os.truncate(path, path.stat().st_size // 2)
+    assert_same(kept_case(path, some_case), some_case())
+    assert_same(read_case(path), some_case())
+
+
+def test_fingerprint_knows_content_not_order():
+    assert fingerprint({"a": 1, "b": [2]}) == fingerprint({"b": [2], "a": 1})
+    assert fingerprint([1, 2]) != fingerprint([2, 1])
+
+
+def test_atlas_counts_by_content(tmp_path: Path):
+    for place, content in (("here", b"1"), ("there", b"1"), ("elsewhere", b"2")):
+        (tmp_path / place / "50").mkdir(parents=True)
+        (tmp_path / place / "50" / "1.nii.gz").write_bytes(content)
+    here, there, elsewhere = (
+        lesion_identity(LesionSettings(atlas=tmp_path / place)) for place in ("here", "there", "elsewhere")
+    )
+    assert here == there != elsewhere
+    assert here != lesion_identity(LesionSettings())
+
+
+def test_an_empty_atlas_is_refused(tmp_path: Path):
+    with pytest.raises(BenchError, match=r"holds no .nii.gz file; check --lesion-atlas"):
+        lesion_identity(LesionSettings(atlas=tmp_path))

@@ -1,0 +1,164 @@
+"""The table's rules: what is compared, counted, ranked and marked."""
+
+import pytest
+
+from bench.errors import BenchError
+from leaderboard.table import Table, build_table
+
+METRICS = ["hd99_vox", "tpr"]
+
+
+def row(table: Table, label: str):
+    (found,) = [row for row in table.rows if row.label == label]
+    return found
+
+
+def test_means_and_standard_errors_come_from_the_cases(make_run) -> None:
+    table = build_table([make_run("zscore", hd99_vox=[1.0, 2.0, 3.0], tpr=[0.5, 0.5, 0.5])], metrics=METRICS)
+    cell = table.rows[0].cells["hd99_vox"]
+    assert (cell.mean, cell.se, cell.n) == (2.0, pytest.approx(3**-0.5), 3)
+    assert table.rows[0].cells["tpr"].se == 0.0
+    assert table.lesions == "paper"
+
+
+def test_the_headline_metrics_are_the_default(make_run) -> None:
+    table = build_table([make_run("zscore", tpr=[0.5])])
+    assert [metric.name for metric in table.metrics] == ["hd99_vox", "msd_vox", "tpr", "ppv"]
+
+
+def test_an_unknown_metric_is_one_sentence(make_run) -> None:
+    with pytest.raises(BenchError, match="hd99_vox"):
+        build_table([make_run("zscore", tpr=[0.5])], metrics=["hausdorff"])
+
+
+def test_rows_are_ordered_by_borda_and_the_best_of_each_column_is_marked(make_run) -> None:
+    table = build_table(
+        [
+            make_run("a", hd99_vox=[9.0, 9.0], tpr=[0.1, 0.3]),
+            make_run("b", hd99_vox=[7.0, 8.0], tpr=[0.8, 0.8]),
+            make_run("c", hd99_vox=[8.0, 8.0], tpr=[0.5, 0.9]),
+        ],
+        metrics=METRICS,
+    )
+    assert [(r.label, r.place, r.borda) for r in table.rows] == [("b", 1, 2.0), ("c", 2, 1.0), ("a", 3, 0.0)]
+    assert [r.label for r in table.rows if r.cells["hd99_vox"].best] == ["b"]
+    assert [r.label for r in table.rows if r.cells["tpr"].best] == ["b"]
+
+
+def test_values_that_print_the_same_share_the_bold(make_run) -> None:
+    table = build_table(
+        [make_run("a", tpr=[0.801]), make_run("b", tpr=[0.804]), make_run("c", tpr=[0.79])], metrics=["tpr"]
+    )
+    assert {r.label for r in table.rows if r.cells["tpr"].best} == {"a", "b"}
+
+
+def test_equal_methods_share_a_place(make_run) -> None:
+    table = build_table([make_run("a", tpr=[0.5]), make_run("b", tpr=[0.5])], metrics=["tpr"])
+    assert [r.place for r in table.rows] == [1, 1]
+
+
+def test_a_method_that_lacks_cases_is_neither_ranked_nor_bold(make_run) -> None:
+    lucky = make_run("lucky", tpr=[1.0], of=2, failed_cases={"sub-1": "out of memory"})
+    table = build_table([lucky, make_run("honest", tpr=[0.4, 0.6])], metrics=["tpr"])
+    assert [(r.label, r.n, r.of, r.place) for r in table.rows] == [("honest", 2, 2, 1), ("lucky", 1, 2, None)]
+    assert not row(table, "lucky").cells["tpr"].best
+    assert row(table, "honest").cells["tpr"].best
+    assert any("lucky scored 1 of 2 cases (sub-1: out of memory)" in note for note in table.notes)
+
+
+def test_values_that_only_one_method_lacks_keep_it_from_being_ranked(make_run) -> None:
+    gappy = make_run("gappy", tpr=[1.0, None])
+    table = build_table([gappy, make_run("honest", tpr=[0.4, 0.6])], metrics=["tpr"])
+    assert row(table, "gappy").place is None
+    assert not row(table, "gappy").cells["tpr"].best
+    assert any("gappy has undefined values" in note for note in table.notes)
+
+
+def test_values_that_every_method_lacks_harm_nobody(make_run) -> None:
+    table = build_table([make_run("a", tpr=[1.0, None]), make_run("b", tpr=[0.4, None])], metrics=["tpr"])
+    assert [r.place for r in table.rows] == [1, 2]
+    assert table.rows[0].cells["tpr"].n == 1
+
+
+def test_a_failed_method_stands_last_with_its_reason(make_run) -> None:
+    failed = make_run("ae", status="failed", error="no weights", of=2)
+    table = build_table([failed, make_run("zscore", tpr=[0.4, 0.6])], metrics=["tpr"])
+    assert [r.label for r in table.rows] == ["zscore", "ae"]
+    assert row(table, "ae").cells["tpr"].mean is None
+    assert any("ae failed (seed 0: no weights)" in note for note in table.notes)
+
+
+def test_seeds_are_averaged_case_by_case(make_run) -> None:
+    table = build_table([make_run("a", tpr=[0.0, 0.4], seed=0), make_run("a", tpr=[0.4, 0.8], seed=1)], metrics=["tpr"])
+    (only,) = table.rows
+    cell = only.cells["tpr"]
+    # cases 0.2 and 0.6; seeds' means 0.2 and 0.6
+    assert (cell.mean, cell.se) == (pytest.approx(0.4), pytest.approx(0.2))
+    assert cell.seed_sd == pytest.approx(0.4 / 2**0.5)
+    assert only.seeds == (0, 1)
+    assert any("mean of seeds 0, 1" in note for note in table.notes)
+
+
+def test_one_failed_seed_marks_the_row(make_run) -> None:
+    runs = [make_run("a", tpr=[0.5], seed=0), make_run("a", seed=1, of=1, status="failed", error="killed")]
+    table = build_table(runs, metrics=["tpr"])
+    assert (table.rows[0].status, table.rows[0].place, table.rows[0].cells["tpr"].mean) == (
+        "failed",
+        None,
+        0.5,
+    )
+
+
+def test_other_datasets_and_protocols_stay_out_and_are_named(make_run) -> None:
+    other = make_run("random", tpr=[1.0], dataset_fingerprint="ffff0000ffff", created="2025-01-01T00:00:00+00:00")
+    table = build_table([make_run("zscore", tpr=[0.5]), other], metrics=["tpr"])
+    assert [r.label for r in table.rows] == ["zscore"]
+    assert any("ffff0000" in note for note in table.notes)
+
+
+def test_p_values_are_paired_with_the_first_row_and_corrected(make_run) -> None:
+    cases = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    table = build_table(
+        [
+            make_run("first", tpr=[value + 0.3 + value / 10 for value in cases]),
+            make_run("second", tpr=cases),
+            make_run("third", tpr=[value - 0.05 - value / 10 for value in cases]),
+        ],
+        metrics=["tpr"],
+    )
+    # all six differences have one sign: 2/64 each, times two tests
+    assert [r.cells["tpr"].p_value for r in table.rows] == [
+        None,
+        pytest.approx(4 / 64),
+        pytest.approx(4 / 64),
+    ]
+
+
+def test_costs_are_those_of_the_runs(make_run) -> None:
+    runs = [
+        make_run("a", tpr=[0.5], seed=0, runtime_s_per_case=2.0, peak_memory_mb=100, parameters=7),
+        make_run("a", tpr=[0.5], seed=1, runtime_s_per_case=4.0, peak_memory_mb=300, parameters=7),
+    ]
+    cost = build_table(runs, metrics=["tpr"]).rows[0].cost
+    assert (cost.runtime_s_per_case, cost.peak_memory_mb, cost.parameters, cost.fit_s) == (3.0, 300, 7, None)
+
+
+def test_paper_rows_are_reported_and_never_ranked(make_run) -> None:
+    table = build_table([make_run("zscore", tpr=[0.5], ppv=[0.5])], metrics=["tpr", "hd99_vox"], paper=True)
+    reported = {r.method: r for r in table.paper_rows}
+    assert list(reported) == ["AE", "Inpaint", "Restoration", "GradCAM-MSMA", "Spatial-MSMA"]
+    ours = reported["Spatial-MSMA"]
+    assert (ours.cells["hd99_vox"].mean, ours.cells["hd99_vox"].se) == (7.05, 0.61)
+    assert (ours.n, ours.of, ours.place, ours.status) == (165, 165, None, "reported")
+    assert table.rows[0].cells["tpr"].best
+
+
+def test_paper_rows_are_left_out_when_the_paper_has_no_such_metric(make_run) -> None:
+    table = build_table([make_run("zscore", dice=[0.5])], metrics=["dice"], paper=True)
+    assert table.paper_rows == ()
+    assert table.paper_source is None
+
+
+def test_same_runs_same_table_in_any_order(make_run) -> None:
+    runs = [make_run(name, tpr=[0.1 * i, 0.3, 0.2], hd99_vox=[1.0, i, 2.0]) for i, name in enumerate("abcd")]
+    assert build_table(runs) == build_table(runs[::-1])

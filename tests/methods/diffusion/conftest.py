@@ -1,0 +1,79 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.context import FitContext
+from datasets.case import Case
+from methods.diffusion.config import ScoreModelConfig
+
+
+class Quiet:
+    @contextmanager
+    def task(self, description: str, total: int) -> Iterator[Any]:
+        yield lambda steps=1, note="": None
+
+
+def ball_case(name: str, seed: int, channels: int = 2, size: int = 32) -> Case:
+    """A noisy ball of tissue on a background of -1."""
+    rng = np.random.default_rng(seed)
+    distance = np.linalg.norm(np.indices((size,) * 3) - (size - 1) / 2, axis=0)
+    brain_mask = distance < 0.4 * size
+    image = 0.2 + 0.1 * rng.standard_normal((channels, size, size, size))
+    image = np.where(brain_mask, image, -1).astype(np.float32)
+    names = ("T1w", "T2w")[:channels]
+    return Case(name, image, brain_mask, None, np.diag([2.0, 2, 2, 1]), names)
+
+
+@pytest.fixture
+def cases() -> list[Case]:
+    return [ball_case(f"sub-{i}", i) for i in range(3)]
+
+
+@pytest.fixture
+def tiny() -> ScoreModelConfig:
+    return ScoreModelConfig(
+        width=4,
+        multipliers=(1, 2),
+        blocks_down=(1, 1),
+        blocks_up=(1,),
+        fourier_features=8,
+        fourier_scale=0.1,
+        sigma_min=0.05,
+        sigma_max=1.0,
+        iterations=12,
+        batch_size=2,
+        crop_size=16,
+        learning_rate=3e-3,
+        warm_up=2,
+        average_decay=0.5,
+        augmentation="none",
+        bfloat16=False,
+    )
+
+
+def make_context(cases: list[Case], folder: Path | None = None) -> FitContext:
+    return FitContext(
+        train=cases,
+        validation=cases,
+        channels=cases[0].channels,
+        training_fingerprint="test",
+        seed=0,
+        device="cpu",
+        store=None,  # type: ignore[arg-type]
+        reporter=Quiet(),
+        checkpoint_folder=folder,
+    )
+
+
+@pytest.fixture
+def context(cases: list[Case]) -> FitContext:
+    return make_context(cases)
+
+
+@pytest.fixture
+def resumable(cases: list[Case], tmp_path: Path) -> FitContext:
+    return make_context(cases, tmp_path)

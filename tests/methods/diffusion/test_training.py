@@ -1,0 +1,84 @@
+import dataclasses
+
+import pytest
+import torch
+
+from bench.context import FitContext
+from bench.errors import BenchError
+from bench.seeds import derived_seed
+from datasets.case import Case
+from methods.diffusion.config import ScoreModelConfig
+from methods.diffusion.score_model import ScoreModel, build_network
+from methods.diffusion.training import TrainingState, denoising_loss, learning_rate
+from methods.images import ImageBank
+
+
+def trained(config: ScoreModelConfig, cases: list[Case], context: FitContext) -> ScoreModel:
+    return ScoreModel.train(config, cases, cases, context, None)
+
+
+def test_a_perfect_estimate_has_no_loss() -> None:
+    noise = torch.randn(2, 1, 8, 8, 8)
+    assert denoising_loss(lambda x, sigma: -noise, noise, noise, torch.ones(2), "cpu", False) == 0
+    zero = denoising_loss(lambda x, sigma: 0 * x, noise, noise, torch.ones(2), "cpu", False)
+    assert zero.item() == pytest.approx(noise.square().mean().item())
+
+
+def test_training_lowers_the_validation_loss(tiny: ScoreModelConfig, cases: list[Case], context: FitContext) -> None:
+    short = trained(tiny.model_copy(update={"iterations": 1}), cases, context).losses
+    longer = trained(tiny.model_copy(update={"iterations": 60}), cases, context).losses
+    assert sum(longer.values()) < 0.8 * sum(short.values())
+
+
+def test_same_seed_same_weights(tiny: ScoreModelConfig, cases: list[Case], context: FitContext) -> None:
+    first, second = (trained(tiny, cases, context).state() for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    other = trained(tiny, cases, dataclasses.replace(context, seed=1)).state()
+    assert not torch.equal(first["first.weight"], other["first.weight"])
+
+
+def test_a_killed_training_goes_on_as_if_undisturbed(
+    tiny: ScoreModelConfig, cases: list[Case], context: FitContext, resumable: FitContext
+) -> None:
+    undisturbed = trained(tiny, cases, context).state()
+    # Start as `train` does, stop after five of twelve steps, and resume from the file alone.
+    generator = torch.Generator().manual_seed(derived_seed(0, "score-model", "weights"))
+    state = TrainingState(build_network(tiny, 2, generator), tiny, resumable)
+    bank = ImageBank.load(cases, resumable, "")
+    for _ in range(5):
+        state.train_step(bank)
+    state.save()
+    resumed = trained(tiny, cases, resumable).state()
+    assert all(torch.equal(undisturbed[name], resumed[name]) for name in undisturbed)
+    assert state.path is not None
+    assert not state.path.exists()
+
+
+def test_a_restored_model_gives_the_same_scores(tiny: ScoreModelConfig, cases: list[Case], context: FitContext) -> None:
+    model = trained(tiny, cases, context)
+    again = ScoreModel.restore(tiny, model.state(), "cpu", None)
+    image, sigma = torch.randn(1, 2, 16, 16, 16), torch.tensor([0.3])
+    assert torch.equal(model.noise_direction(image, sigma), again.noise_direction(image, sigma))
+    assert again.network_evaluations == 1
+
+
+def test_divergence_is_one_sentence(tiny: ScoreModelConfig, cases: list[Case], context: FitContext) -> None:
+    wild = tiny.model_copy(update={"learning_rate": 1e30, "warm_up": 0})
+    with pytest.raises(BenchError, match="diverged at step"):
+        trained(wild, cases, context)
+
+
+def test_learning_rate_warms_up_and_decays(tiny: ScoreModelConfig) -> None:
+    config = tiny.model_copy(update={"decay_learning_rate": True, "iterations": 100, "warm_up": 10})
+    assert learning_rate(config, 0) == pytest.approx(0.1 * config.learning_rate, rel=1e-3)
+    assert learning_rate(config, 100) == pytest.approx(0.1 * config.learning_rate)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [({"crop_size": 17}, "multiple of"), ({"blocks_up": (1, 1)}, "one a level"), ({"sigma_max": 0.01}, "larger")],
+)
+def test_settings_that_do_not_agree_are_refused(change: dict[str, object], complaint: str) -> None:
+    settings = {"multipliers": (1, 2), "blocks_down": (1, 1), "blocks_up": (1,), **change}
+    with pytest.raises(ValueError, match=complaint):
+        ScoreModelConfig(**settings)  # type: ignore[arg-type]

@@ -1,0 +1,47 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from datasets.case import Case
+from methods.msma.score_norms import patch_norm, score_norms
+
+
+def test_patch_norm_of_one_voxel_by_hand() -> None:
+    score = torch.zeros(2, 5, 5, 5)
+    score[:, 2, 2, 2] = torch.tensor([3.0, 4.0])
+    norm = patch_norm(score, 3, "norm")
+    assert norm[2, 2, 2].item() == pytest.approx(5)
+    assert norm[1, 1, 1].item() == pytest.approx(5)  # the corner of its 3 x 3 x 3 neighbourhood
+    assert norm[0, 2, 2] == 0
+    assert patch_norm(score, 1, "norm")[1, 1, 1] == 0
+
+
+def test_a_constant_score_adds_up_over_the_patch_and_loses_the_border() -> None:
+    norm = patch_norm(torch.full((1, 5, 5, 5), 2.0), 3, "norm")
+    assert norm[2, 2, 2].item() == pytest.approx((27 * 4) ** 0.5)
+    assert norm[0, 0, 0].item() == pytest.approx((8 * 4) ** 0.5)
+
+
+def test_opposite_channels_cancel_in_the_sum_only() -> None:
+    score = torch.stack([torch.ones(4, 4, 4), -torch.ones(4, 4, 4)])
+    assert patch_norm(score, 3, "sum").max() == 0
+    assert patch_norm(score, 1, "norm").min().item() == pytest.approx(2**0.5)
+
+
+def test_score_norms_match_the_closed_form_of_gaussian_data() -> None:
+    # Data N(mean, sd^2): the score of data plus noise at x is (mean - x) / (sd^2 + sigma^2).
+    mean, sd = 0.1, 0.3
+    model = SimpleNamespace(
+        multiple_of=8,
+        device="cpu",
+        noise_direction=lambda x, sigma: sigma.view(-1, 1, 1, 1, 1) * (mean - x) / (sd**2 + sigma**2),
+    )
+    image = np.random.default_rng(0).normal(mean, sd, (2, 16, 16, 16)).astype(np.float32)
+    case = Case("sub-1", image, np.ones((16, 16, 16), bool), None, np.eye(4), ("T1w", "T2w"))
+    levels = torch.tensor([0.5, 0.1])
+    norms = score_norms(model, case, levels, patch_size=1).numpy()  # type: ignore[arg-type]
+    for found, sigma in zip(norms, levels.tolist(), strict=True):
+        expected = sigma * np.sqrt(((image - mean) ** 2).sum(0)) / (sd**2 + sigma**2)
+        np.testing.assert_allclose(found, expected, rtol=1e-4)

@@ -1,0 +1,130 @@
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bench.console import SilentReporter
+from bench.context import FitContext
+from bench.errors import BenchError
+from datasets.case import Case
+from methods.diffusion.score_model import ScoreModel
+from methods.msma.patch_density import PatchDensity, PatchDensityConfig, spread, summary
+
+SHAPE = (16, 16, 16)
+
+
+class SmoothBrainModel(ScoreModel):
+    """An analytic score model: healthy brains are 0 inside, give or take 0.1."""
+
+    def __init__(self) -> None:
+        self.device, self.multiple_of, self.key = "cpu", 8, "analytic"
+        self.process = ScoreModelProcess
+        self.network = SimpleNamespace(first=SimpleNamespace(in_channels=1))  # type: ignore[assignment]
+
+    def noise_direction(self, image: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        return -sigma.view(-1, 1, 1, 1, 1) * image / (0.1**2 + sigma.view(-1, 1, 1, 1, 1) ** 2)
+
+
+class ScoreModelProcess:
+    @staticmethod
+    def noise_levels(count: int, highest: float, lowest: float) -> torch.Tensor:
+        return torch.linspace(highest, lowest, count)
+
+
+def brain(seed: int, lesion: float = 0.0, quiet: float = 0.0) -> Case:
+    """Noise of sd 0.1; a lesion that is brighter, or a region of unusually little noise."""
+    image = 0.1 * np.random.default_rng(seed).standard_normal((1, *SHAPE))
+    image[0, 4:7, 4:7, 4:7] += lesion
+    if quiet:
+        image[0, 9:12, 9:12, 9:12] *= quiet
+    return Case(f"sub-{seed}", image.astype(np.float32), np.ones(SHAPE, bool), None, np.eye(4), ("T1w",))
+
+
+def fitted(**changes: Any) -> PatchDensity:
+    settings = {
+        "noise_levels": 2,
+        "highest_sigma": 0.2,
+        "lowest_sigma": 0.1,
+        "embedding_features": 0,
+        "position_features": 6,
+        "blocks": 1,
+        "hidden": 16,
+        "residual_blocks": 1,
+        "mixture": 2,
+        "dequantisation": 0.3,
+        "steps": 60,
+        "patches_per_step": 512,
+        "learning_rate": 5e-3,
+        "average_decay": 0.9,
+    } | changes
+    train = [brain(seed) for seed in range(4)]
+    context = FitContext(
+        train=train,
+        validation=train[:1],
+        channels=("T1w",),
+        training_fingerprint="test",
+        seed=0,
+        device="cpu",
+        store=None,  # type: ignore[arg-type]
+        reporter=SilentReporter(),
+    )
+    return PatchDensity.train(PatchDensityConfig(**settings), train, train[:1], context, SmoothBrainModel())
+
+
+@pytest.mark.parametrize("density", ["flow", "gaussian"])
+def test_a_planted_lesion_is_found(density: str) -> None:
+    found = fitted(density=density, one_sided=True).negative_log_likelihood(brain(9, lesion=0.5))
+    assert found.dtype == np.float32
+    assert found.shape == SHAPE
+    inside = found[4:7, 4:7, 4:7].copy()
+    found[3:8, 3:8, 3:8] = -np.inf  # patches at its edge are unusual as well
+    assert inside.min() > np.quantile(found[np.isfinite(found)], 0.999)
+
+
+def test_one_sided_maps_do_not_see_norms_that_are_too_small() -> None:
+    case = brain(9, quiet=0.02)
+    centre = (10, 10, 10)
+    both, one = (fitted(density="gaussian", one_sided=side).negative_log_likelihood(case) for side in (False, True))
+    assert both[centre] > np.quantile(both, 0.99)
+    assert one[centre] == one.min()
+
+
+def test_the_gaussian_is_half_the_squared_standardised_norm() -> None:
+    found = fitted(density="gaussian", noise_levels=1)
+    case = brain(9)
+    from methods.msma.patch_density import log_score_norms
+
+    patches = found.patches(case, log_score_norms(found.config, found.model, case).float())
+    expected = 0.5 * patches.norms[:, 0].square()
+    values = found.negative_log_likelihood(case)
+    torch.testing.assert_close(torch.from_numpy(values.ravel()), expected)
+
+
+def test_a_restored_density_gives_the_same_map() -> None:
+    found, case = fitted(), brain(9, lesion=0.5)
+    again = PatchDensity.restore(found.config, found.state(), "cpu", SmoothBrainModel())
+    np.testing.assert_array_equal(found.negative_log_likelihood(case), again.negative_log_likelihood(case))
+
+
+def test_another_grid_is_refused_in_one_sentence() -> None:
+    case = Case("sub-1", np.zeros((1, 8, 8, 8), np.float32), np.ones((8, 8, 8), bool), None, np.eye(4), ("T1w",))
+    with pytest.raises(BenchError, match=r"sub-1 has a grid of \(8, 8, 8\)"):
+        fitted(density="gaussian").negative_log_likelihood(case)
+
+
+def test_the_summary_of_standard_normal_norms_is_zero_and_few_outliers_do_not_move_it() -> None:
+    norms = torch.randn(20000, 2, generator=torch.Generator().manual_seed(0))
+    assert summary(norms).abs().max() < 0.05
+    norms[:200] = 50
+    assert summary(norms).abs().max() < 0.07
+
+
+def test_values_return_to_their_voxels() -> None:
+    mask = torch.zeros(2, 2, 2, dtype=torch.bool)
+    mask[0, 0, 1] = mask[1, 1, 0] = True
+    volume = spread(torch.tensor([[3.0], [4.0]]), mask, outside=-1)
+    assert volume[0, 0, 0, 1] == 3
+    assert volume[0, 1, 1, 0] == 4
+    assert volume[0, 0, 0, 0] == -1
