@@ -12,10 +12,10 @@ ZERO = np.uint64(0)
 
 
 @intrinsic
-def lowest_bit(typing_context, word):  # noqa: ARG001
+def lowest_bit(typing_context, word):
     """Position of the lowest set bit of a word that is not zero: one machine instruction, which numba lacks."""
 
-    def generate(context, builder, signature, arguments):  # noqa: ARG001
+    def generate(context, builder, signature, arguments):
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.uint64), generate
