@@ -88,7 +88,7 @@ def smooth_noise(
     noise = ndimage.gaussian_filter(noise, sigma, mode="wrap", truncate=3.0)
     noise /= noise.std()
     if step == 1.0:
-        return noise[tuple(slice(n) for n in shape)]
+        return np.asarray(noise[tuple(slice(n) for n in shape)], dtype=np.float32)
     return _enlarge(torch.from_numpy(noise)[None], shape)[0].numpy()
 
 
