@@ -23,6 +23,7 @@ def run(
     train_root: options.TrainRoot = None,
     table: options.Table = None,
     cases: options.Cases = None,
+    align: options.Align = "auto",
     dataset_seed: options.DatasetSeed = 0,
     lesion_set: options.LesionSet = "paper",
     lesion_atlas: options.LesionAtlas = None,
@@ -43,7 +44,7 @@ def run(
         workspace,
         _lesions(lesion_set, lesion_atlas, lesion_load_ml, soft_fwhm_mm),
         **{"name": dataset, "root": root, "train_root": train_root, "table": table},
-        **{"preset": preset, "seed": dataset_seed, "cases": cases},
+        **{"preset": preset, "seed": dataset_seed, "cases": cases, "align": align},
     )
     options.set_threads(threads)
     with reporter() as view:
@@ -83,6 +84,7 @@ def fit(
     root: options.Root = None,
     train_root: options.TrainRoot = None,
     table: options.Table = None,
+    align: options.Align = "auto",
     dataset_seed: options.DatasetSeed = 0,
     ship: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Copy the components there in half precision.")
@@ -98,7 +100,7 @@ def fit(
         workspace,
         {},
         **{"name": dataset, "root": root, "train_root": train_root, "table": table},
-        **{"preset": preset, "seed": dataset_seed},
+        **{"preset": preset, "seed": dataset_seed, "align": align},
     )
     options.set_threads(threads)
     with reporter() as view:

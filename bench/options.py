@@ -50,6 +50,10 @@ TrainRoot = Annotated[
 ]
 Table = Annotated[Path | None, typer.Option(metavar="FILE", help="CBCL table (dataset cohort).", rich_help_panel=DATA)]
 Cases = Annotated[int | None, typer.Option(min=1, help="Only the first N test cases.", rich_help_panel=DATA)]
+Align = Annotated[
+    Literal["auto", "none", "affine"],
+    typer.Option(help="auto: align brains that lie elsewhere than the training brains.", rich_help_panel=DATA),
+]
 DatasetSeed = Annotated[
     int, typer.Option(min=0, help="Seed of phantom, split and simulated lesions.", rich_help_panel=DATA)
 ]

@@ -175,10 +175,12 @@ def fit_components(bench: Bench, choice: Choice, dataset_settings: DatasetSettin
 
 
 def opened_dataset(bench: Bench, settings: DatasetSettings) -> Dataset:
-    """Load a dataset and say what was set aside."""
+    """Load a dataset and say what was set aside and who is aligned."""
     dataset = load_dataset(settings)
     for subject in dataset.set_aside:
         bench.reporter.say(f"{subject.id} is set aside: {subject.reason}")
+    if "aligned" in dataset.description:
+        bench.reporter.say(f"Aligned: {dataset.description['aligned']}.")
     return dataset
 
 

@@ -89,9 +89,13 @@ def training_frame(extents: Sequence[Extent]) -> Frame:
     return Frame(frame_shape(np.max(sizes, axis=0)), None)
 
 
-def prepare(scan: Scan, frame: Frame) -> Case:
-    """The prepared case. BenchError when a channel has no contrast or the brain is lost."""
-    affine = box_affine(scan, frame)
+def prepare(scan: Scan, frame: Frame, affine: Affine | None = None) -> Case:
+    """The prepared case. BenchError when a channel has no contrast or the brain is lost.
+
+    affine: where the box lies, voxel of the box -> mm of the subject, if alignment found that; any affine, so
+    the voxels of the case are 2 mm in training space and larger or smaller in the subject.
+    """
+    affine = box_affine(scan, frame) if affine is None else affine
     brain_mask = resample(scan.brain_mask, scan.affine, affine, frame.shape)
     if not brain_mask.any():
         raise BenchError(f"{scan.id} has no brain left at 2 mm; check its brain mask and voxel size.")

@@ -12,6 +12,7 @@ import numpy as np
 from bench.errors import BenchError
 from bench.seeds import derived_seed
 from datasets import lesions, preparation, reading
+from datasets.alignment import REFERENCE_CASES, Alignment, Mode, to_align
 from datasets.bids_layout import CHANNELS, SubjectFiles
 from datasets.cache import LazyCases
 from datasets.case import Case
@@ -46,12 +47,13 @@ def scans_dataset(name: str, settings: DatasetSettings, folder: Folder, healthy:
     frame = preparation.training_frame([subject.extent for subject in splits["train"]])
     tests = sorted(splits["test"], key=lambda subject: subject.id)[: settings.cases]
     kinds: list[Kind] = ["real lesions" if s.files.lesion_mask else "simulated lesions" for s in tests]
-    preparer = Preparer(settings, channels, frame)
+    aligned = to_align(settings.align, frame, splits["train"], [*splits["validation"], *tests])
+    preparer = Preparer(settings, channels, frame, splits["train"], aligned)
     training_fingerprint = fingerprint(
         {
             "preparation": preparer.identity,
-            "train": [[subject.id, subject.content] for subject in splits["train"]],
-            "validation": [[subject.id, subject.content] for subject in splits["validation"]],
+            "train": [preparer.subject_identity(subject) for subject in splits["train"]],
+            "validation": [preparer.subject_identity(subject) for subject in splits["validation"]],
         }
     )
     return Dataset(
@@ -77,6 +79,7 @@ def scans_dataset(name: str, settings: DatasetSettings, folder: Folder, healthy:
             "channels": ", ".join(channels) + left_out,
             "box": f"{' x '.join(map(str, frame.shape))} voxels of 2 mm, "
             + ("one place for all: the scans share a grid" if frame.affine is not None else "centred on each brain"),
+            **({"aligned": aligned_description(settings.align, aligned)} if aligned else {}),
         },
         set_aside=tuple(set_aside),
     )
@@ -147,10 +150,26 @@ def test_description(kinds: Sequence[Kind], settings: DatasetSettings) -> str:
     return " and ".join(parts)
 
 
+def aligned_description(mode: Mode, aligned: Sequence[Subject]) -> str:
+    """Who is aligned to the mean of the training brains."""
+    if mode == "affine":
+        return f"all {len(aligned)} scans, to the mean of the training brains"
+    named = ", ".join(subject.id for subject in aligned[:10])
+    more = f" and {len(aligned) - 10} more" if len(aligned) > 10 else ""
+    return f"{named}{more}, to the mean of the training brains: their brains lie elsewhere"
+
+
 class Preparer:
     """Makes prepared cases of one dataset's subjects and names them by all that shapes them."""
 
-    def __init__(self, settings: DatasetSettings, channels: tuple[str, ...], frame: Frame) -> None:
+    def __init__(
+        self,
+        settings: DatasetSettings,
+        channels: tuple[str, ...],
+        frame: Frame,
+        train: Sequence[Subject] = (),
+        aligned: Sequence[Subject] = (),
+    ) -> None:
         self.settings = settings
         self.channels = channels
         self.frame = frame
@@ -162,6 +181,12 @@ class Preparer:
             "frame": [frame.shape, affine],
         }
         self.lesions = lesion_identity(settings.lesions)
+        self.alignment: Alignment | None = None
+        if aligned:
+            reference = train[:REFERENCE_CASES]
+            as_they_lie = Preparer(settings, channels, frame).cases(reference, ["healthy"] * len(reference))
+            identity = [self.identity, [subject.content for subject in reference]]
+            self.alignment = Alignment(aligned, frame, as_they_lie, identity, settings.cache_folder)
 
     def cases(self, subjects: Sequence[Subject], kinds: Sequence[Kind]) -> LazyCases:
         """Lazy cases, kept in the cache folder."""
@@ -172,14 +197,20 @@ class Preparer:
             self.settings.cache_folder / "cases",
         )
 
+    def subject_identity(self, subject: Subject) -> list[Any]:
+        """What went in, and how it was aligned if it was."""
+        return [subject.id, subject.content, *(self.alignment.marks(subject) if self.alignment else [])]
+
     def case_identity(self, subject: Subject, kind: Kind) -> list[Any]:
         """What makes this case differ from others prepared alike."""
         simulated = [self.lesions, self.settings.seed] if kind == "simulated lesions" else []
-        return [subject.id, subject.content, kind, *simulated]
+        id, content, *marks = self.subject_identity(subject)
+        return [id, content, kind, *simulated, *marks]
 
     def prepared(self, subject: Subject, kind: Kind) -> Case:
-        """Read, put lesions in where wanted, prepare."""
+        """Read, align and put lesions in where wanted, prepare."""
         scan = reading.read_scan(subject.files, self.channels)
+        place = self.alignment.box_affine(subject, scan) if self.alignment else None
         if kind == "simulated lesions":
             images, lesion_mask = lesions.simulate_lesions(
                 scan.images,
@@ -190,4 +221,4 @@ class Preparer:
                 derived_seed(self.settings.seed, "lesions", subject.id),
             )
             scan = replace(scan, images=images, lesion_mask=lesion_mask)
-        return preparation.prepare(scan, self.frame)
+        return preparation.prepare(scan, self.frame, place)

@@ -19,6 +19,10 @@ class DatasetSettings(BaseModel):
     table: Path | None = Field(None, description="table of CBCL t-scores (CSV), for the dataset cohort")
     preset: Literal["cpu", "gpu", "paper"] = Field("cpu", description="size of the phantom cohort")
     seed: int = Field(0, description="seed of the data: phantom anatomy, random split, simulated lesions")
+    align: Literal["auto", "none", "affine"] = Field(
+        "auto",
+        description="auto: brains that lie elsewhere than the training brains are aligned to them; affine: all; none",
+    )
     lesions: LesionSettings = Field(LesionSettings(), description="how lesions are simulated in healthy test cases")
     cases: int | None = Field(None, ge=1, description="only the first N test cases; None for all")
     cache_folder: Path = Field(Path(".bench/datasets"), description="where prepared cases are kept")
