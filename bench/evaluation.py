@@ -92,7 +92,10 @@ def _evaluate_case(
     if case.lesion_mask is None:
         raise BenchError(f"{case.id} has no lesion mask, so there is nothing to compare its map with.")
     anomaly_map = load_map(folder.prepared_path(case.id))
-    evaluation = evaluate_case(anomaly_map, case.lesion_mask, case.brain_mask, case.spacing_mm, protocol, threshold)
+    try:
+        evaluation = evaluate_case(anomaly_map, case.lesion_mask, case.brain_mask, case.spacing_mm, protocol, threshold)
+    except ValueError as error:
+        raise BenchError(f"{case.id}: {error}") from error
     return CaseResult(
         id=case.id,
         threshold=evaluation.threshold,
@@ -120,6 +123,8 @@ def _run_result(
 ) -> RunResult:
     record = folder.record
     scored = [record.cases[case.id] for case in cases]
+    runtimes = [one.runtime_s for one in scored if one.runtime_s is not None]
+    passes = [one.network_evaluations for one in scored if one.network_evaluations is not None]
     return RunResult(
         key=digest(dataset.fingerprint, record.method, record.config, record.seed, protocol.hash),
         dataset=dataset.name,
@@ -143,11 +148,13 @@ def _run_result(
         cases=cases,
         metrics=summaries(cases),
         fit_s=record.fit_s,
-        runtime_s_per_case=statistics.fmean(one.runtime_s for one in scored) if scored else None,
-        network_evaluations_per_case=statistics.fmean(one.network_evaluations for one in scored) if scored else None,
+        runtime_s_per_case=statistics.fmean(runtimes) if runtimes else None,
+        network_evaluations_per_case=statistics.fmean(passes) if passes else None,
         parameters=record.parameters,
         peak_memory_mb=record.peak_memory_mb,
-        device=record.device,
+        device=record.device or None,
+        external=record.external,
+        url=record.url,
         git_commit=git_commit(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -8,8 +8,11 @@ import typer
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from datasets.lesions import LesionSettings
     from datasets.settings import DatasetSettings
+    from leaderboard.results import RunResult
     from metrics.protocol import Protocol
 
 Preset = Literal["cpu", "gpu", "paper"]
@@ -73,6 +76,7 @@ SoftFwhm = Annotated[
     typer.Option("--soft-fwhm-mm", help="Edge width of the soft set; estimated if not given.", rich_help_panel=LESIONS),
 ]
 ProtocolName = Annotated[str, typer.Option("--protocol", help="How maps become numbers: paper, authors-code, ...")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Cases to evaluate at the same time; all cores if not given.")]
 Workspace = Annotated[Path, typer.Option(envvar="BENCH_WORKSPACE", metavar="DIR", help="Where everything is kept.")]
 
 
@@ -88,6 +92,11 @@ def dataset_settings(workspace: Path, lesions: dict[str, Any], **fields: Any) ->
         return DatasetSettings.model_validate(_absolute(given))
     except ValidationError as error:
         raise BenchError(explain(error, DatasetSettings)) from error
+
+
+def lesion_fields(chosen: str, atlas: Path | None, load_ml: float, soft_fwhm_mm: float | None) -> dict[str, Any]:
+    """The options on lesions as fields of the settings."""
+    return {"set": chosen, "atlas": atlas, "lesion_load_ml": load_ml, "soft_fwhm_mm": soft_fwhm_mm}
 
 
 def lesion_settings(lesions: dict[str, Any]) -> "LesionSettings":
@@ -122,3 +131,9 @@ def set_threads(threads: int | None) -> None:
         choose_threads()
     else:
         torch.set_num_threads(threads)
+
+
+def exit_unless_complete(results: "Sequence[RunResult]") -> None:
+    """Exit code 1 when a run failed or lacks cases."""
+    if any(result.status == "failed" or result.n < result.of for result in results):
+        raise typer.Exit(1)

@@ -112,6 +112,7 @@ def _row(entry: Entry, metrics: Sequence[Metric], seed: int) -> Row:
         error="; ".join(f"seed {run.seed}: {run.error or 'no reason was kept'}" for run in failed) or None,
         failed_cases={case: reason for run in entry.runs for case, reason in run.failed_cases.items()},
         baseline=newest.baseline,
+        external=newest.external,
         url=newest.url,
         cost=_cost(entry.runs),
     )
@@ -186,6 +187,8 @@ def _notes(rows: Sequence[Row], others: Sequence[Board]) -> list[str]:
             notes.append(f"{row.label} scored {row.n} of {row.of} cases{why}, so it is not ranked.")
         elif row.place is None:
             notes.append(f"{row.label} has undefined values where others have none, so it is not ranked.")
+        if row.external:
+            notes.append(f"{row.label}: maps made by another program{f', see {row.url}' if row.url else ''}.")
         if len(row.seeds) > 1:
             notes.append(f"{row.label} is the mean of seeds {', '.join(map(str, row.seeds))}, taken case by case.")
     return notes

@@ -5,7 +5,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def squared_distance_transform(mask, spacing):
     """Squared distance of each voxel (X, Y, Z) to the nearest voxel of the mask, infinite when it is empty.
 
@@ -32,7 +32,7 @@ def squared_distance_transform(mask, spacing):
     return result
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _lower_envelope(values, squared_spacing, centre, start, result):
     """result[i] = min over j of values[j] + squared_spacing (i - j)^2. centre, start: room to work in."""
     last = -1

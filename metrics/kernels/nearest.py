@@ -31,7 +31,7 @@ def block_steps(
     return steps[order], gap[order]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def grouped(voxels, rows, shape):
     """Sort surface voxels (M,) with their rows (M, words) by cubic blocks of the volume.
 
@@ -71,7 +71,7 @@ def by_block(points: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.asarray(points[np.lexsort((z, y, x))])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def sums_from_truth(points, spacing, surface, near, near_distance, steps, step_gap, sums):
     """Per threshold, add the distances of all truth points (P, 3) to the nearest surface voxel of the prediction.
 
@@ -127,7 +127,7 @@ def sums_from_truth(points, spacing, surface, near, near_distance, steps, step_g
                 word &= word - ONE
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _look_near(point, missing, rows, index, near, near_distance, sums):
     """Look outward in order of distance: a threshold's first hit is its nearest."""
     for j in range(near.shape[0]):
@@ -149,7 +149,7 @@ def _look_near(point, missing, rows, index, near, near_distance, sums):
             return
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _blocks_with(wanted, block, union, steps, step_gap, blocks, gaps):
     """List the blocks with any wanted threshold, in order of their least distance to `block`; returns how many."""
     count = 0
@@ -166,7 +166,7 @@ def _blocks_with(wanted, block, union, steps, step_gap, blocks, gaps):
     return count
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _look_far(point, spacing, missing, useful, best, guess, position, rows, begin, end, union, blocks, gaps):
     """Write the squared distance of each missing threshold to `best`, and its nearest voxel to `guess`.
 
@@ -221,20 +221,20 @@ def _look_far(point, spacing, missing, useful, best, guess, position, rows, begi
             furthest = _keep_larger(best, missing, -1.0)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _squared(position, i, x, y, z, s_x, s_y, s_z):
     """Squared distance of surface voxel i to a point."""
     d_x, d_y, d_z = (position[i, 0] - x) * s_x, (position[i, 1] - y) * s_y, (position[i, 2] - z) * s_z
     return d_x * d_x + d_y * d_y + d_z * d_z
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _gap(position, block, spacing):
     """Squared distance along one axis from a voxel to the nearest voxel of a block."""
     return (max(block * BLOCK - position, position - (block * BLOCK + BLOCK - 1), 0) * spacing) ** 2
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _keep_larger(best, which, than):
     """Clear the bits whose values do not exceed `than`; return the largest value."""
     largest = than

@@ -7,7 +7,7 @@ from numba import njit
 from metrics.kernels.bits import ONE, ZERO, lowest_bit
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def predictions(order, first, last, before, steps, allowed):
     """Bit k of a voxel's row (N, words): whether the dilated prediction of threshold k holds it.
 
@@ -24,7 +24,7 @@ def predictions(order, first, last, before, steps, allowed):
     return rows
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def surfaces(rows, steps):
     """Bit k of a row: whether the voxel is on the surface of prediction k, some of the `steps` leading out of it.
 
@@ -51,7 +51,7 @@ def surfaces(rows, steps):
     return voxels[:count].copy(), surface[:count].copy()
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def sums_to_truth(voxels, rows, squared_distance, sums, counts):
     """Per threshold, add the distances of all surface voxels of the prediction to the truth, and their number."""
     for i in range(voxels.size):
