@@ -14,7 +14,7 @@ from bench.console import Messages
 from bench.context import FitContext
 from bench.detector import Detector, MethodConfig
 from bench.errors import BenchError
-from bench.evaluation import evaluate
+from bench.evaluation import evaluate, evaluation_in_background
 from bench.files import write_text
 from bench.labels import LabelSettings, labels_dataset
 from bench.run_folder import Record, RunFolder, digest, reason
@@ -118,7 +118,8 @@ def run_method(
         if record.source != source_hash(detector_class):
             bench.reporter.say(f"{name}: its code has changed since; --again scores every case anew")
     try:
-        score_unfinished(folder, dataset, fit, bench.reporter)
+        with evaluation_in_background(folder, dataset, protocol) as evaluate_case:
+            score_unfinished(folder, dataset, fit, bench.reporter, evaluate_case)
         if protocol.strategy == "healthy-fpr":
             score_validation(folder, dataset, fit, bench.reporter)
     except Exception as error:
@@ -131,7 +132,7 @@ def run_method(
 
 def evaluated(bench: Bench, folder: RunFolder, dataset: Dataset, protocol: Protocol) -> RunResult:
     """Evaluate what is scored, say which cases failed, and track the result."""
-    result = evaluate(folder, dataset, protocol, bench.reporter)
+    result = evaluate(folder, dataset, protocol, bench.reporter, bench.workers)
     for case_id, why in result.failed_cases.items():
         bench.reporter.say(f"{result.method}: case {case_id} failed: {why}")
     _track(bench, folder, result)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.case_pool import case_pool
 from bench.errors import BenchError
 from bench.run_folder import RunFolder, load_map
 from datasets.case import BoolArray
@@ -12,12 +13,13 @@ from metrics.protocol import Protocol
 from metrics.thresholds import ScoredCase, dataset_threshold, healthy_threshold
 
 
-def shared_threshold(folder: RunFolder, dataset: Dataset, protocol: Protocol) -> float:
+def shared_threshold(folder: RunFolder, dataset: Dataset, protocol: Protocol, workers: int | None = None) -> float:
     """One threshold for all cases of a run, in units of its maps. BenchError when maps it needs are missing."""
     if protocol.false_positive_rate is not None:
         return _from_healthy_maps(folder, dataset, protocol.false_positive_rate)
     try:
-        return dataset_threshold(_ScoredCases(folder, dataset), protocol)
+        with case_pool(workers) as pool:
+            return dataset_threshold(ScoredCases(folder, dataset), protocol, pool.map)
     except ValueError as error:
         raise BenchError(f"{folder.record.method}: {error}") from error
 
@@ -48,7 +50,7 @@ def _healthy_cases(folder: RunFolder, dataset: Dataset) -> Iterator[tuple[Path, 
             yield folder.path / "validation" / path.name, load_map(path) > 0
 
 
-class _ScoredCases(Sequence[ScoredCase]):
+class ScoredCases(Sequence[ScoredCase]):
     """The scored cases that have labels to compare with, read anew each time they are asked for."""
 
     def __init__(self, folder: RunFolder, dataset: Dataset) -> None:
