@@ -1,14 +1,16 @@
 """Seconds and memory to evaluate 165 cases of 96 x 112 x 80 voxels with all metrics, from maps on disk to tables.
 
-    python benchmarks/evaluation.py [--workers 2] [--lesion-atlas DIR] [--json]
+    python -m benchmarks.evaluation [--workers 2] [--lesion-atlas DIR] [--json]
 
 The ten cases of threshold_search.py, repeated under names of their own: smooth maps, a bright rim, 20 ml of lesions.
 Each is read from disk as after a run. `cpu_s` is the processor time of all threads, so cpu_s / workers is the time on
-a machine that does nothing else. Memory is what the process takes beyond what it had before, for each worker.
+a machine that does nothing else. Memory: the highest of the process, libraries included, and what of it was added by
+evaluating, for each worker.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import tempfile
 import time
@@ -26,32 +28,41 @@ from datasets.case import Case
 from datasets.dataset import Dataset
 from metrics.protocol import protocol
 
-try:
+
+def write_run(folder: Path, count: int, atlas: Path | None) -> None:
+    """A run of `count` scored cases, and the cases, as `bench run` leaves them. Works in a process of its own, so
+    that what it needs does not count."""
     from benchmarks.threshold_search import CASES, make_case
-except ModuleNotFoundError:  # run as a script
-    from threshold_search import CASES, make_case  # type: ignore[no-redef]
 
-
-def write_run(folder: Path, count: int, atlas: Path | None) -> tuple[RunFolder, Dataset]:
-    """A run of `count` scored cases and its dataset, as `bench run` leaves them."""
-    ids = tuple(f"sub-{index:04d}" for index in range(count))
     record = Record(method="made", title="made", baseline=False, paper_row=None, config={}, seed=0)
     run = RunFolder(folder / "run", record)
     made = [make_case(index, atlas) for index in range(min(count, len(CASES)))]
     affine = np.diag([2.0, 2.0, 2.0, 1.0])
-    for index, case_id in enumerate(ids):
+    for index, case_id in enumerate(case_ids(count)):
         source = made[index % len(made)]
         brain = np.asarray(source.brain_mask, dtype=bool)
         image = np.full((2, *brain.shape), -1, np.float32)
         case = Case(case_id, image, brain, np.asarray(source.lesion_mask, dtype=bool), affine, ("T1w", "T2w"))
         write_case(folder / "cases" / f"{case_id}.safetensors", case)
         run.keep_prepared(case, np.where(brain, source.anomaly_map, 0).astype(np.float32), Scored(runtime_s=1.0))
-    cases = LazyCases(ids, lambda index: made_before(ids[index]), folder / "cases")
-    return run, Dataset("made", ("T1w", "T2w"), (), (), cases, (), ids, "made", "made")
 
 
-def made_before(case_id: str) -> Case:
-    raise FileNotFoundError(case_id)
+def open_run(folder: Path, count: int, atlas: Path | None) -> tuple[RunFolder, Dataset]:
+    """The run and the dataset of its cases."""
+    writer = multiprocessing.get_context("spawn").Process(target=write_run, args=(folder, count, atlas))
+    writer.start()
+    writer.join()
+
+    def missing(index: int) -> Case:
+        raise FileNotFoundError(f"case {index}")
+
+    ids = case_ids(count)
+    cases = LazyCases(ids, missing, folder / "cases")
+    return RunFolder.load(folder / "run"), Dataset("made", ("T1w",), (), (), cases, (), ids, "made", "made")
+
+
+def case_ids(count: int) -> tuple[str, ...]:
+    return tuple(f"sub-{index:04d}" for index in range(count))
 
 
 def memory_mb(name: str) -> float:
@@ -70,9 +81,9 @@ def main() -> None:
     options = parser.parse_args()
     preset = protocol(options.protocol)
     with tempfile.TemporaryDirectory() as name:
-        warm, one = write_run(Path(name) / "warm", 1, options.lesion_atlas)
+        warm, one = open_run(Path(name) / "warm", 1, options.lesion_atlas)
         evaluate(warm, one, preset, SilentReporter(), 1)  # compiles
-        run, dataset = write_run(Path(name), options.cases, options.lesion_atlas)
+        run, dataset = open_run(Path(name), options.cases, options.lesion_atlas)
         Path("/proc/self/clear_refs").write_text("5")  # forget the highest memory so far
         before_mb, wall, cpu = memory_mb("VmRSS"), time.perf_counter(), time.process_time()
         result = evaluate(run, dataset, preset, SilentReporter(), options.workers)

@@ -3,9 +3,9 @@
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from metrics.kernels.bits import ONE, ZERO, highest_bit, lowest_bit
+from metrics.kernels.compiled import compiled
 
 BLOCK = 8  # voxels along each side of a block
 NEAR_VOXELS = 4  # radius of the ball that is searched voxel by voxel
@@ -31,7 +31,7 @@ def block_steps(
     return steps[order], gap[order]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def grouped(voxels, rows, shape):
     """Sort surface voxels (M,) with their rows (M, words) by cubic blocks of the volume, and in each by `highest`.
 
@@ -80,7 +80,7 @@ def grouped(voxels, rows, shape):
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _falling(level, n_levels):
     """The order of levels (M,) from high to low, by counting."""
     count = np.zeros(n_levels + 1, dtype=np.int64)
@@ -100,7 +100,7 @@ def by_block(points: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.asarray(points[np.lexsort((z, y, x))])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def sums_from_truth(points, spacing, surface, near, near_distance, steps, step_gap, sums):
     """Per threshold, add the distances of all truth points (P, 3) to the nearest surface voxel of the prediction.
 
@@ -159,7 +159,7 @@ def sums_from_truth(points, spacing, surface, near, near_distance, steps, step_g
                 word &= word - ONE
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _look_near(point, missing, rows, index, near, near_distance, sums):
     """Look outward in order of distance: a threshold's first hit is its nearest."""
     for j in range(near.shape[0]):
@@ -181,7 +181,7 @@ def _look_near(point, missing, rows, index, near, near_distance, sums):
             return
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _blocks_with(wanted, block, union, steps, step_gap, blocks, gaps):
     """List the blocks with any wanted threshold, in order of their least distance to `block`; returns how many."""
     count = 0
@@ -198,7 +198,7 @@ def _blocks_with(wanted, block, union, steps, step_gap, blocks, gaps):
     return count
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _look_far(
     point, spacing, missing, unsettled, useful, best, guess, position, words, highest, begin, end, union, blocks, gaps
 ):
@@ -254,20 +254,20 @@ def _look_far(
                         word &= word - ONE
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _squared(position, i, x, y, z, s_x, s_y, s_z):
     """Squared distance of surface voxel i to a point."""
     d_x, d_y, d_z = (position[i, 0] - x) * s_x, (position[i, 1] - y) * s_y, (position[i, 2] - z) * s_z
     return d_x * d_x + d_y * d_y + d_z * d_z
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _gap(position, block, spacing):
     """Squared distance along one axis from a voxel to the nearest voxel of a block."""
     return (max(block * BLOCK - position, position - (block * BLOCK + BLOCK - 1), 0) * spacing) ** 2
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _keep_larger(best, which, than):
     """Clear the bits whose values do not exceed `than`; return the largest value."""
     largest = than
