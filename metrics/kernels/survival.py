@@ -34,7 +34,7 @@ def survival(order, level, rim, steps, min_voxels):
         for step in steps:
             if parent[voxel + step] < 0:
                 continue
-            a, b = _root(parent, voxel), _root(parent, voxel + step)
+            a, b = root(parent, voxel), root(parent, voxel + step)
             if a == b:
                 continue
             if size[a] < size[b]:
@@ -52,7 +52,7 @@ def survival(order, level, rim, steps, min_voxels):
 
 
 @compiled
-def _root(parent, voxel):
+def root(parent, voxel):
     """The representative of a voxel's component; halves the path on the way."""
     while parent[voxel] != voxel:
         parent[voxel] = parent[parent[voxel]]

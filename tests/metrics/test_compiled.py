@@ -27,7 +27,7 @@ def test_without_a_place_for_the_cache_kernels_are_compiled_all_the_same(monkeyp
 
 
 def test_the_cache_goes_where_the_environment_says(tmp_path):
-    code = "from metrics.kernels.survival import _root; import numpy as np; print(_root(np.zeros(1, np.int32), 0))"
+    code = "from metrics.kernels.survival import root; import numpy as np; print(root(np.zeros(1, np.int32), 0))"
     environment = os.environ | {"PYTHONPATH": ROOT, "NUMBA_CACHE_DIR": str(tmp_path)}
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert shown.stdout == "0\n" and list(tmp_path.rglob("*.nbi"))
