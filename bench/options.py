@@ -57,9 +57,9 @@ DatasetSeed = Annotated[
     int, typer.Option(min=0, help="Seed of phantom, split and simulated lesions.", rich_help_panel=DATA)
 ]
 LesionSet = Annotated[
-    Literal["paper", "plain", "soft"],
+    Literal["paper", "plain", "soft", "none"],
     typer.Option(
-        help="paper: enhanced; plain: not enhanced; soft: without noise and sharp edges.",
+        help="paper: enhanced; plain: not enhanced; soft: without noise and sharp edges; none: healthy test cases.",
         rich_help_panel=LESIONS,
     ),
 ]
