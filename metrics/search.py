@@ -98,7 +98,7 @@ def symmetric_mean_distances(
     found = predictions_at(anomaly_map, truth, brain_mask, thresholds, protocol, protocol.search_min_voxels)
     surface_voxels, surface_rows = surfaces(found.rows, found.steps(6))
 
-    truth_surface = found.padded(surface(truth))
+    truth_surface = np.pad(surface(truth[found.box]), 1)
     points = by_block(np.argwhere(truth_surface))
     sums, counts = np.zeros(64 * found.rows.shape[1]), np.zeros(64 * found.rows.shape[1], dtype=np.int64)
     to_truth = squared_distance_transform(truth_surface, spacing).ravel()

@@ -8,7 +8,7 @@ from metrics.kernels.bits import ONE, ZERO, highest_bit, lowest_bit
 from metrics.kernels.compiled import compiled
 
 BLOCK = 8  # voxels along each side of a block
-NEAR_VOXELS = 4  # radius of the ball that is searched voxel by voxel
+NEAR_VOXELS = 3  # radius of the ball that is searched voxel by voxel
 
 
 def near_ball(spacing: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
