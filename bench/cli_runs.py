@@ -1,7 +1,7 @@
-"""Commands that do the work: run, evaluate, fit, simulate lesions, check and start a method."""
+"""Commands that do the work: run, fit, simulate lesions, check and start a method."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -31,6 +31,7 @@ def run(
     soft_fwhm_mm: options.SoftFwhm = None,
     protocol: options.ProtocolName = "paper",
     again: Annotated[bool, typer.Option("--again", help="Score every case anew.")] = False,
+    workers: options.Workers = None,
     workspace: options.Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Fit methods, score the test cases, evaluate the maps and print the table."""
@@ -42,33 +43,15 @@ def run(
     choice = Choice(tuple(method or ["spatial-msma"]), preset, config, tuple(pairs or []), seed, device)
     settings = options.dataset_settings(
         workspace,
-        _lesions(lesion_set, lesion_atlas, lesion_load_ml, soft_fwhm_mm),
+        options.lesion_fields(lesion_set, lesion_atlas, lesion_load_ml, soft_fwhm_mm),
         **{"name": dataset, "root": root, "train_root": train_root, "table": table},
         **{"preset": preset, "seed": dataset_seed, "cases": cases, "align": align},
     )
     options.set_threads(threads)
     with reporter() as view:
-        results = run(Bench(workspace, view), choice, settings, chosen_protocol, again)
+        results = run(Bench(workspace, view, workers), choice, settings, chosen_protocol, again)
     print_runs(results, workspace)
-    _exit_unless_complete(results)
-
-
-@command("evaluate")
-def evaluate(
-    protocol: options.ProtocolName = "paper",
-    method: options.Method = None,
-    workspace: options.Workspace = DEFAULT_WORKSPACE,
-) -> None:
-    """Evaluate the maps of earlier runs under another protocol, without scoring again."""
-    from bench.console import reporter
-    from bench.run import Bench, evaluate_again
-    from bench.summary import print_runs
-
-    chosen_protocol = options.chosen_protocol(protocol)
-    with reporter() as view:
-        results = evaluate_again(Bench(workspace, view), chosen_protocol, tuple(method or []))
-    print_runs(results, workspace)
-    _exit_unless_complete(results)
+    options.exit_unless_complete(results)
 
 
 @command("fit")
@@ -128,7 +111,7 @@ def simulate_lesions(
     from bench.console import reporter
     from bench.simulate import simulate_folder
 
-    lesions = _lesions(lesion_set, lesion_atlas, lesion_load_ml, soft_fwhm_mm)
+    lesions = options.lesion_fields(lesion_set, lesion_atlas, lesion_load_ml, soft_fwhm_mm)
     with reporter() as view:
         written = simulate_folder(source, target, options.lesion_settings(lesions), seed, view)
     typer.echo(f"{written} subjects with lesions in {target}")
@@ -158,12 +141,3 @@ def new_method(name: Annotated[str, typer.Argument(help="Such as my-method.")]) 
     for path in write_method(name):
         typer.echo(f"wrote {path}")
     typer.echo(f"next: bench check {name}")
-
-
-def _lesions(chosen: str, atlas: Path | None, load_ml: float, soft_fwhm_mm: float | None) -> dict[str, Any]:
-    return {"set": chosen, "atlas": atlas, "lesion_load_ml": load_ml, "soft_fwhm_mm": soft_fwhm_mm}
-
-
-def _exit_unless_complete(results: list[Any]) -> None:
-    if any(result.status == "failed" or result.n < result.of for result in results):
-        raise typer.Exit(1)

@@ -64,8 +64,11 @@ def compare(
 def figure(
     output: Annotated[Path, typer.Argument(help="Path to write; its suffix becomes .png and .pdf.")],
     kind: Annotated[
-        Literal["maps", "lesion-volume"],
-        typer.Option(help="maps: methods' maps over slices; lesion-volume: share of lesions found by their size."),
+        Literal["maps", "lesion-volume", "froc"],
+        typer.Option(
+            help="maps: methods' maps over slices; lesion-volume: share of lesions found by their size; froc: that "
+            "share against false components a case, as numbers, too."
+        ),
     ] = "maps",
     count: Annotated[int, typer.Option(min=1, help="How many cases to draw.")] = 4,
     seed: Annotated[int | None, typer.Option(min=0, help="Draw cases at random; the first ones if not given.")] = None,
@@ -91,7 +94,16 @@ def figure(
         folders = map_folders(run_files(workspace), table)
         dataset_folder = workspace / "runs" / f"{table.dataset}-{table.dataset_fingerprint[:8]}"
         cases = reopened_dataset(workspace, dataset_folder)
-        paths = draw_cases(cases, folders, output, count, seed)
+        if kind == "maps":
+            paths = draw_cases(cases, folders, output, count, seed)
+        else:
+            from bench.console import reporter
+            from bench.froc import froc_curves
+            from leaderboard.froc import save_froc
+
+            with reporter() as view:
+                curves = froc_curves(cases, folders, options.chosen_protocol(table.protocol.partition("@")[0]), view)
+            paths = save_froc(curves, output)
     for path in paths:
         typer.echo(f"wrote {path}")
 

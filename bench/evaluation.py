@@ -4,12 +4,15 @@ import csv
 import io
 import json
 import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from bench.case_pool import case_pool
 from bench.console import Messages
 from bench.errors import BenchError
 from bench.files import write_text
@@ -23,19 +26,24 @@ from metrics.evaluate import evaluate_case
 from metrics.protocol import Protocol
 
 
-def evaluate(folder: RunFolder, dataset: Dataset, protocol: Protocol, reporter: Messages) -> RunResult:
-    """Evaluate all scored cases that have no result under this protocol yet, and write the run's tables."""
+def evaluate(
+    folder: RunFolder, dataset: Dataset, protocol: Protocol, reporter: Messages, workers: int | None = None
+) -> RunResult:
+    """Evaluate all scored cases that have no result under this protocol yet, and write the run's tables.
+
+    workers: cases at the same time; None for as many as there are cores. They do not change the result.
+    """
     results = results_folder(folder, protocol)
     failed = {case_id: why for case_id, why in folder.record.failed.items() if case_id in dataset.test_ids}
     error = folder.record.error
     try:
-        threshold = None if protocol.per_case else shared_threshold(folder, dataset, protocol)
+        threshold = None if protocol.per_case else shared_threshold(folder, dataset, protocol, workers)
     except BenchError as problem:
         error = error or reason(problem)
         threshold = None
     cases: list[CaseResult] = []
     if error is None or protocol.per_case:
-        cases, not_evaluated = _evaluate_cases(folder, dataset, protocol, results, threshold, reporter)
+        cases, not_evaluated = _evaluate_cases(folder, dataset, protocol, results, threshold, reporter, workers)
         failed |= not_evaluated
     if error is None and failed and not cases:
         error = f"every case failed, the first because: {next(iter(failed.values()))}"
@@ -57,6 +65,23 @@ def results_folder(folder: RunFolder, protocol: Protocol) -> Path:
     return results
 
 
+@contextmanager
+def evaluation_in_background(
+    folder: RunFolder, dataset: Dataset, protocol: Protocol
+) -> Iterator[Callable[[int], object]]:
+    """Gives a function that takes the index of a test case just scored, and evaluates it while others are scored.
+
+    It only leaves results where `evaluate` finds them, which repeats what failed or was not reached. Protocols
+    that need all maps for their threshold have nothing to do yet.
+    """
+    if not protocol.per_case:
+        yield lambda index: None
+        return
+    results = results_folder(folder, protocol)
+    with case_pool(workers=1) as pool:
+        yield lambda index: pool.submit(_case_result, folder, dataset, index, protocol, results, None)
+
+
 def _evaluate_cases(
     folder: RunFolder,
     dataset: Dataset,
@@ -64,25 +89,37 @@ def _evaluate_cases(
     results: Path,
     threshold: float | None,
     reporter: Messages,
+    workers: int | None,
 ) -> tuple[list[CaseResult], dict[str, str]]:
     """Results of the scored cases in the dataset's order, and why the others could not be evaluated."""
     cases: list[CaseResult] = []
     failed: dict[str, str] = {}
-    scored = [(i, case_id) for i, case_id in enumerate(dataset.test_ids) if folder.is_scored(case_id)]
-    with reporter.task(f"{folder.record.method}: evaluating", len(scored)) as tick:
-        for index, case_id in scored:
-            path = results / "cases" / f"{case_id}.json"
+    scored = [index for index, case_id in enumerate(dataset.test_ids) if folder.is_scored(case_id)]
+    with reporter.task(f"{folder.record.method}: evaluating", len(scored)) as tick, case_pool(workers) as pool:
+        found = [
+            (dataset.test_ids[index], pool.submit(_case_result, folder, dataset, index, protocol, results, threshold))
+            for index in scored
+        ]
+        for case_id, result in found:
             try:
-                found = _kept(path)
-                if found is None or threshold not in (None, found.threshold):
-                    found = _evaluate_case(folder, dataset, index, protocol, threshold)
-                    save_result(path, found)
-                cases.append(found)
+                cases.append(result.result())
             except Exception as error:
                 failed[case_id] = reason(error)
                 folder.log(f"evaluating {case_id}", error)
             tick(note=case_id)
     return cases, failed
+
+
+def _case_result(
+    folder: RunFolder, dataset: Dataset, index: int, protocol: Protocol, results: Path, threshold: float | None
+) -> CaseResult:
+    """The result of a case as it was kept, or a new one, which is kept."""
+    path = results / "cases" / f"{dataset.test_ids[index]}.json"
+    found = _kept(path)
+    if found is None or threshold not in (None, found.threshold):
+        found = _evaluate_case(folder, dataset, index, protocol, threshold)
+        save_result(path, found)
+    return found
 
 
 def _evaluate_case(
@@ -92,7 +129,10 @@ def _evaluate_case(
     if case.lesion_mask is None:
         raise BenchError(f"{case.id} has no lesion mask, so there is nothing to compare its map with.")
     anomaly_map = load_map(folder.prepared_path(case.id))
-    evaluation = evaluate_case(anomaly_map, case.lesion_mask, case.brain_mask, case.spacing_mm, protocol, threshold)
+    try:
+        evaluation = evaluate_case(anomaly_map, case.lesion_mask, case.brain_mask, case.spacing_mm, protocol, threshold)
+    except ValueError as error:
+        raise BenchError(f"{case.id}: {error}") from error
     return CaseResult(
         id=case.id,
         threshold=evaluation.threshold,
@@ -120,6 +160,8 @@ def _run_result(
 ) -> RunResult:
     record = folder.record
     scored = [record.cases[case.id] for case in cases]
+    runtimes = [one.runtime_s for one in scored if one.runtime_s is not None]
+    passes = [one.network_evaluations for one in scored if one.network_evaluations is not None]
     return RunResult(
         key=digest(dataset.fingerprint, record.method, record.config, record.seed, protocol.hash),
         dataset=dataset.name,
@@ -143,11 +185,13 @@ def _run_result(
         cases=cases,
         metrics=summaries(cases),
         fit_s=record.fit_s,
-        runtime_s_per_case=statistics.fmean(one.runtime_s for one in scored) if scored else None,
-        network_evaluations_per_case=statistics.fmean(one.network_evaluations for one in scored) if scored else None,
+        runtime_s_per_case=statistics.fmean(runtimes) if runtimes else None,
+        network_evaluations_per_case=statistics.fmean(passes) if passes else None,
         parameters=record.parameters,
         peak_memory_mb=record.peak_memory_mb,
-        device=record.device,
+        device=record.device or None,
+        external=record.external,
+        url=record.url,
         git_commit=git_commit(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

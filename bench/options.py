@@ -8,8 +8,11 @@ import typer
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from datasets.lesions import LesionSettings
     from datasets.settings import DatasetSettings
+    from leaderboard.results import RunResult
     from metrics.protocol import Protocol
 
 Preset = Literal["cpu", "gpu", "paper"]
@@ -58,9 +61,9 @@ DatasetSeed = Annotated[
     int, typer.Option(min=0, help="Seed of phantom, split and simulated lesions.", rich_help_panel=DATA)
 ]
 LesionSet = Annotated[
-    Literal["paper", "plain", "soft"],
+    Literal["paper", "plain", "soft", "none"],
     typer.Option(
-        help="paper: enhanced; plain: not enhanced; soft: without noise and sharp edges.",
+        help="paper: enhanced; plain: not enhanced; soft: without noise and sharp edges; none: healthy test cases.",
         rich_help_panel=LESIONS,
     ),
 ]
@@ -77,6 +80,7 @@ SoftFwhm = Annotated[
     typer.Option("--soft-fwhm-mm", help="Edge width of the soft set; estimated if not given.", rich_help_panel=LESIONS),
 ]
 ProtocolName = Annotated[str, typer.Option("--protocol", help="How maps become numbers: paper, authors-code, ...")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Cases to evaluate at the same time; all cores if not given.")]
 Workspace = Annotated[Path, typer.Option(envvar="BENCH_WORKSPACE", metavar="DIR", help="Where everything is kept.")]
 
 
@@ -92,6 +96,11 @@ def dataset_settings(workspace: Path, lesions: dict[str, Any], **fields: Any) ->
         return DatasetSettings.model_validate(_absolute(given))
     except ValidationError as error:
         raise BenchError(explain(error, DatasetSettings)) from error
+
+
+def lesion_fields(chosen: str, atlas: Path | None, load_ml: float, soft_fwhm_mm: float | None) -> dict[str, Any]:
+    """The options on lesions as fields of the settings."""
+    return {"set": chosen, "atlas": atlas, "lesion_load_ml": load_ml, "soft_fwhm_mm": soft_fwhm_mm}
 
 
 def lesion_settings(lesions: dict[str, Any]) -> "LesionSettings":
@@ -126,3 +135,9 @@ def set_threads(threads: int | None) -> None:
         choose_threads()
     else:
         torch.set_num_threads(threads)
+
+
+def exit_unless_complete(results: "Sequence[RunResult]") -> None:
+    """Exit code 1 when a run failed or lacks cases."""
+    if any(result.status == "failed" or result.n < result.of for result in results):
+        raise typer.Exit(1)

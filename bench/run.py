@@ -14,8 +14,9 @@ from bench.console import Messages
 from bench.context import FitContext
 from bench.detector import Detector, MethodConfig
 from bench.errors import BenchError
-from bench.evaluation import evaluate
+from bench.evaluation import evaluate, evaluation_in_background
 from bench.files import write_text
+from bench.labels import LabelSettings, labels_dataset
 from bench.run_folder import Record, RunFolder, digest, reason
 from bench.scoring import fitted_detector, score_unfinished, score_validation
 from bench.store import Store
@@ -55,10 +56,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where a command works: workspace folder, progress view, store of fitted components."""
+    """Where a command works: workspace folder, progress view, store of fitted components.
+
+    workers: how many cases are evaluated at the same time; None for as many as there are cores.
+    """
 
     workspace: Path
     reporter: Messages
+    workers: int | None = None
     store: Store = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,9 +84,7 @@ def run(
     configs = choice.configs(detectors)
     device = chosen_device(choice.device)
     dataset = opened_dataset(bench, dataset_settings)
-    # Kept beside the runs, so that `bench evaluate` can open the dataset again.
-    settings_file = dataset_folder(bench.workspace, dataset) / "dataset.json"
-    write_text(settings_file, dataset_settings.model_dump_json(indent=1) + "\n")
+    remember_dataset(bench.workspace, dataset, dataset_settings)
     results = []
     with bench.reporter.task("methods", len(detectors)) as tick:
         for name, detector in detectors.items():
@@ -115,7 +118,8 @@ def run_method(
         if record.source != source_hash(detector_class):
             bench.reporter.say(f"{name}: its code has changed since; --again scores every case anew")
     try:
-        score_unfinished(folder, dataset, fit, bench.reporter)
+        with evaluation_in_background(folder, dataset, protocol) as evaluate_case:
+            score_unfinished(folder, dataset, fit, bench.reporter, evaluate_case)
         if protocol.strategy == "healthy-fpr":
             score_validation(folder, dataset, fit, bench.reporter)
     except Exception as error:
@@ -123,9 +127,14 @@ def run_method(
         folder.log("fit", error)
         folder.save()
         bench.reporter.say(f"{name} failed: {record.error} (traceback in {folder.path / 'errors.log'})")
-    result = evaluate(folder, dataset, protocol, bench.reporter)
+    return evaluated(bench, folder, dataset, protocol)
+
+
+def evaluated(bench: Bench, folder: RunFolder, dataset: Dataset, protocol: Protocol) -> RunResult:
+    """Evaluate what is scored, say which cases failed, and track the result."""
+    result = evaluate(folder, dataset, protocol, bench.reporter, bench.workers)
     for case_id, why in result.failed_cases.items():
-        bench.reporter.say(f"{name}: case {case_id} failed: {why}")
+        bench.reporter.say(f"{result.method}: case {case_id} failed: {why}")
     _track(bench, folder, result)
     return result
 
@@ -144,15 +153,14 @@ def evaluate_again(bench: Bench, protocol: Protocol, chosen: tuple[str, ...] = (
     chosen: names of methods; all when empty. Raises BenchError when there is nothing to evaluate.
     """
     results = []
-    for place in sorted(path.parent for path in bench.workspace.glob("runs/*/dataset.json")):
+    for place in sorted(path for path in bench.workspace.glob("runs/*") if path.is_dir()):
         folders = [RunFolder.load(file.parent) for file in sorted(place.glob("*/runtime.json"))]
         folders = [one for one in folders if not chosen or one.record.method in chosen]
         if not folders:
             continue
         dataset = reopened_dataset(bench.workspace, place)
         for folder in folders:
-            results.append(evaluate(folder, dataset, protocol, bench.reporter))
-            _track(bench, folder, results[-1])
+            results.append(evaluated(bench, folder, dataset, protocol))
     if not results:
         raise BenchError(f"{bench.workspace} holds no runs{' of these methods' if chosen else ''}: `bench run` first.")
     return results
@@ -184,14 +192,24 @@ def opened_dataset(bench: Bench, settings: DatasetSettings) -> Dataset:
     return dataset
 
 
+def remember_dataset(workspace: Path, dataset: Dataset, settings: DatasetSettings) -> None:
+    """Keep the settings beside the runs, so that other commands can open the dataset again."""
+    write_text(dataset_folder(workspace, dataset) / "dataset.json", settings.model_dump_json(indent=1) + "\n")
+
+
 def reopened_dataset(workspace: Path, folder: Path) -> Dataset:
     """The dataset that the runs in a folder were made on; BenchError when it is no longer the same."""
-    path = folder / "dataset.json"
+    labels = folder / "labels.json"
+    path = labels if labels.exists() else folder / "dataset.json"
+    kind = LabelSettings if labels.exists() else DatasetSettings
     try:
-        settings = DatasetSettings.model_validate_json(path.read_text(encoding="utf-8"))
+        settings = kind.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BenchError(f"{path} cannot be read: remove its folder and run again.") from error
-    dataset = load_dataset(settings.model_copy(update={"cache_folder": (workspace / "datasets").absolute()}))
+    if isinstance(settings, LabelSettings):
+        dataset = labels_dataset(settings)
+    else:
+        dataset = load_dataset(settings.model_copy(update={"cache_folder": (workspace / "datasets").absolute()}))
     if dataset_folder(workspace, dataset) != folder:
         raise BenchError(f"The data behind {folder} has changed: run again on it as it is now.")
     return dataset

@@ -3,6 +3,7 @@
 maps/<id>_anomaly.nii.gz     the anomaly map on the subject's own grid
 prepared/<id>.nii.gz         the same on the prepared grid, float32: what is evaluated
 validation/<id>.nii.gz       maps of healthy validation cases, for protocols that set thresholds on them
+healthy_brains/<id>.nii.gz   their brain masks, where no dataset knows them (maps made elsewhere)
 runtime.json                 the record
 errors.log                   tracebacks of what failed
 results/<protocol>/          cases/<id>.json, cases.csv, run.json
@@ -25,16 +26,18 @@ from datasets.preparation import to_native
 
 
 class Scored(BaseModel):
-    """What scoring one case took."""
+    """What scoring one case took, unknown for maps made elsewhere; of these, the hash of their file."""
 
-    runtime_s: float
-    network_evaluations: int
+    runtime_s: float | None = None
+    network_evaluations: int | None = None
+    source: str | None = None
 
 
 class Record(BaseModel):
     """Who made the maps and what it took: runtime.json.
 
     source: hash of the method's source file when scoring began. error: why the method as a whole failed.
+    external: the maps were made by another program, which `url` tells of.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -44,10 +47,12 @@ class Record(BaseModel):
     baseline: bool
     paper_row: str | None
     config: dict[str, str | int | float | bool | None]
-    preset: str
+    preset: str | None = None
     seed: int
-    device: str
-    source: str
+    device: str = ""
+    source: str = ""
+    external: bool = False
+    url: str | None = None
     fit_s: float | None = None
     parameters: int | None = None
     peak_memory_mb: float | None = None
@@ -92,6 +97,10 @@ class RunFolder:
         """The map of a healthy validation case, on the prepared grid."""
         return self.path / "validation" / f"{case_id}.nii.gz"
 
+    def healthy_brain_path(self, case_id: str) -> Path:
+        """The brain mask of a healthy case that the dataset does not know."""
+        return self.path / "healthy_brains" / f"{case_id}.nii.gz"
+
     def is_scored(self, case_id: str) -> bool:
         """Whether the case is finished: its map is there and the record knows it."""
         return case_id in self.record.cases and self.prepared_path(case_id).exists()
@@ -104,11 +113,15 @@ class RunFolder:
 
     def keep_map(self, case: Case, anomaly_map: FloatArray, scored: Scored) -> None:
         """Write both maps of a test case and note it as finished; its older results no longer count."""
+        native_affine = case.affine if case.native is None else case.native.affine
+        save_nifti(self.map_path(case.id), to_native(anomaly_map, case), native_affine)
+        self.keep_prepared(case, anomaly_map, scored)
+
+    def keep_prepared(self, case: Case, anomaly_map: FloatArray, scored: Scored) -> None:
+        """The same without the map on the subject's own grid."""
         for path in self.path.glob(f"results/*/cases/{case.id}.json"):
             path.unlink()
         save_nifti(self.prepared_path(case.id), anomaly_map, case.affine)
-        native_affine = case.affine if case.native is None else case.native.affine
-        save_nifti(self.map_path(case.id), to_native(anomaly_map, case), native_affine)
         self.record.failed.pop(case.id, None)
         self.record.cases[case.id] = scored
         self.save()

@@ -51,8 +51,12 @@ def score_unfinished(
     dataset: Dataset,
     fit: Callable[[], tuple[Detector, FitContext, float]],
     reporter: Messages,
+    scored: Callable[[int], object] = lambda index: None,
 ) -> None:
-    """Score the test cases that have no map yet; one that fails is recorded with its reason."""
+    """Score the test cases that have no map yet; one that fails is recorded with its reason.
+
+    scored: told the index of each case whose map was kept.
+    """
     record = folder.record
     unfinished = [i for i, case_id in enumerate(dataset.test_ids) if not folder.is_scored(case_id)]
     if not unfinished:
@@ -72,6 +76,7 @@ def score_unfinished(
                 evaluations = _network_evaluations(context.components) - evaluations
                 record.peak_memory_mb = max(record.peak_memory_mb or 0.0, round(peak_mb(record.device), 1))
                 folder.keep_map(case, anomaly_map, Scored(runtime_s=runtime_s, network_evaluations=evaluations))
+                scored(index)
             except Exception as error:
                 folder.keep_failure(case_id, error)
             tick(note=case_id)

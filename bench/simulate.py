@@ -18,6 +18,8 @@ def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: 
     the same dataset seed. Gives the number of subjects written; those that cannot be used are reported.
     BenchError when there is none.
     """
+    if settings.set == "none":
+        raise BenchError("--lesion-set none puts no lesions in: choose another one.")
     if target.resolve() == source.resolve():
         raise BenchError(f"OUT is the folder of the healthy scans, {target}: name another one.")
     subjects, set_aside = find_subjects(source)

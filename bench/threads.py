@@ -4,14 +4,14 @@ than one by far."""
 import os
 import time
 
-import torch
-
 
 def choose_threads() -> int:
     """Set torch's thread count to the faster of one and all cores on a small 3D convolution, and return it.
 
     OMP_NUM_THREADS, when set, is left to decide. Takes about 0.2 s.
     """
+    import torch
+
     cores = available_cores()
     if "OMP_NUM_THREADS" in os.environ or cores == 1:
         return torch.get_num_threads()
@@ -31,6 +31,8 @@ def available_cores() -> int:
 
 def _convolution_s(repeats: int = 12) -> float:
     """Seconds for a few convolutions of a 16-channel 32^3 volume; their sum, since stalls are what hurts."""
+    import torch
+
     volume = torch.ones(1, 16, 32, 32, 32)
     kernel = torch.ones(16, 16, 3, 3, 3)
     with torch.inference_mode():

@@ -1,39 +1,56 @@
 """Thresholds that all cases share: learned on healthy validation maps, or the best one for the test set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+from bench.case_pool import case_pool
 from bench.errors import BenchError
 from bench.run_folder import RunFolder, load_map
+from datasets.case import BoolArray
 from datasets.dataset import Dataset
 from metrics.protocol import Protocol
 from metrics.thresholds import ScoredCase, dataset_threshold, healthy_threshold
 
 
-def shared_threshold(folder: RunFolder, dataset: Dataset, protocol: Protocol) -> float:
+def shared_threshold(folder: RunFolder, dataset: Dataset, protocol: Protocol, workers: int | None = None) -> float:
     """One threshold for all cases of a run, in units of its maps. BenchError when maps it needs are missing."""
     if protocol.false_positive_rate is not None:
         return _from_healthy_maps(folder, dataset, protocol.false_positive_rate)
     try:
-        return dataset_threshold(_ScoredCases(folder, dataset), protocol)
+        with case_pool(workers) as pool:
+            return dataset_threshold(ScoredCases(folder, dataset), protocol, pool.map)
     except ValueError as error:
         raise BenchError(f"{folder.record.method}: {error}") from error
 
 
 def _from_healthy_maps(folder: RunFolder, dataset: Dataset, false_positive_rate: float) -> float:
     paths, brain_masks = [], []
-    for case in dataset.validation:
-        paths.append(folder.validation_path(case.id))
-        brain_masks.append(case.brain_mask)
-    if not all(path.exists() for path in paths):
+    for path, brain_mask in _healthy_cases(folder, dataset):
+        paths.append(path)
+        brain_masks.append(brain_mask)
+    if not paths or not all(path.exists() for path in paths):
         raise BenchError(
             f"{folder.record.method} has no maps of healthy validation cases yet: "
-            "run it with this --protocol once, nothing else is scored again."
+            + (
+                "evaluate it with --healthy-maps once."
+                if folder.record.external
+                else "run it with this --protocol once, nothing else is scored again."
+            )
         )
     return healthy_threshold((load_map(path) for path in paths), brain_masks, false_positive_rate)
 
 
-class _ScoredCases(Sequence[ScoredCase]):
+def _healthy_cases(folder: RunFolder, dataset: Dataset) -> Iterator[tuple[Path, BoolArray]]:
+    """Maps and brain masks of the dataset's validation cases; where it has none, those that came with the maps."""
+    for case in dataset.validation:
+        yield folder.validation_path(case.id), case.brain_mask
+    if not dataset.validation:
+        for path in sorted(folder.path.glob("healthy_brains/*.nii.gz")):
+            yield folder.path / "validation" / path.name, load_map(path) > 0
+
+
+class ScoredCases(Sequence[ScoredCase]):
     """The scored cases that have labels to compare with, read anew each time they are asked for."""
 
     def __init__(self, folder: RunFolder, dataset: Dataset) -> None:

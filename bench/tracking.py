@@ -144,6 +144,7 @@ def _tags(run: RunResult) -> dict[str, str]:
         "seed": run.seed,
         "preset": run.preset,
         "device": run.device,
+        "external": run.external,
         "url": run.url,
         "mlflow.source.git.commit": run.git_commit,
         "git_commit": run.git_commit,

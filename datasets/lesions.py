@@ -39,12 +39,13 @@ RATIOS = {  # da S Senra Filho 2019
 
 
 class LesionSettings(BaseModel):
-    """How lesions are put into healthy scans. All sets have the same masks."""
+    """How lesions are put into healthy scans. All sets but none have the same masks."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    set: Literal["paper", "plain", "soft"] = Field(
-        "paper", description="paper: enhanced; plain: not enhanced; soft: not enhanced, no noise, blurred"
+    set: Literal["paper", "plain", "soft", "none"] = Field(
+        "paper",
+        description="paper: enhanced; plain: not enhanced; soft: not enhanced, no noise, blurred; none: no lesion",
     )
     lesion_load_ml: float = Field(20.0, ge=0.5, le=200, description="volume of all lesions in MNI152 space, in ml")
     enhancement: float = Field(
@@ -60,6 +61,8 @@ class LesionSettings(BaseModel):
 
 def described(settings: LesionSettings) -> str:
     """One line about a lesion set, for the description of a dataset."""
+    if settings.set == "none":
+        return "none, the test cases stay healthy"
     shapes = "real shapes" if settings.atlas else "procedural shapes"
     return f"simulated, set {settings.set}, {settings.lesion_load_ml:g} ml, {shapes}"
 
@@ -76,11 +79,13 @@ def simulate_lesions(
 
     images: (C, X, Y, Z) intensities as they come, on the scan's own grid; affine: voxel -> mm RAS+.
     channels: of T1w, T2w, FLAIR, PDw. BenchError for other channels, for an unusable atlas, and when no lesion
-    fits. Equal seeds give equal masks in all sets.
+    fits. Equal seeds give equal masks in all sets but "none", where the scan stays as it is and the mask is empty.
     """
     from datasets.lesion_masks import subject_lesions
     from datasets.lesion_shapes import lesion_shapes
 
+    if settings.set == "none":
+        return images.astype(np.float32), np.zeros_like(brain_mask)
     for channel in channels:
         if channel not in RATIOS:
             raise BenchError(f"Lesions cannot be simulated in the channel {channel}; use some of {', '.join(RATIOS)}.")

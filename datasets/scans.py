@@ -146,7 +146,8 @@ def test_description(kinds: Sequence[Kind], settings: DatasetSettings) -> str:
     if real := kinds.count("real lesions"):
         parts.append(f"{real} with real lesion masks")
     if simulated := kinds.count("simulated lesions"):
-        parts.append(f"{simulated} healthy ones with lesions ({lesions.described(settings.lesions)})")
+        lesions_in = "" if settings.lesions.set == "none" else f" with lesions ({lesions.described(settings.lesions)})"
+        parts.append(f"{simulated} healthy ones{lesions_in}")
     return " and ".join(parts)
 
 

@@ -46,6 +46,7 @@ def _row(row: Row) -> dict[str, Any]:
         "error": row.error,
         "failed_cases": row.failed_cases,
         "baseline": row.baseline,
+        "external": row.external,
         "differences": row.differences,
         "seeds": row.seeds,
         "url": row.url,
@@ -104,4 +105,4 @@ def _csv_line(table: Table, row: Row) -> dict[str, Any]:
         }
         line |= {f"{metric.name}_{column}": value for column, value in columns.items()}
     seeds = " ".join(map(str, row.seeds))
-    return line | asdict(row.cost) | {"seeds": seeds, "url": row.url, "error": row.error}
+    return line | asdict(row.cost) | {"seeds": seeds, "external": row.external, "url": row.url, "error": row.error}

@@ -79,6 +79,8 @@ def draw_cases(
     Colours run from the 90th to the 99.9th percentile of the case's scores inside the brain, for each method.
     Returns the two paths. Raises BenchError when no case has all maps, or a map does not fit its case.
     """
+    if not dataset.channels:
+        raise BenchError("A dataset of labels has no images to draw: use --kind lesion-volume or froc.")
     wanted = choose_cases(dataset.test_ids, folders, count, seed)
     cases = (dataset.test[dataset.test_ids.index(case_id)] for case_id in wanted)
     return save_figure(_draw([_slice(case, folders) for case in cases]), output)

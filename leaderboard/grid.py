@@ -82,12 +82,13 @@ def number(value: float | None, digits: int = DIGITS) -> str:
 
 
 def name(row: Row) -> str:
-    """The method's name, what differs from its other rows, and whether it failed."""
+    """The method's name, what differs from its other rows, whether it comes from elsewhere and whether it failed."""
     settings = [f"{key}={value}" for key, value in row.differences.items()]
     if len(settings) > SETTINGS_SHOWN:
         settings[SETTINGS_SHOWN - 1 :] = [f"and {len(settings) - SETTINGS_SHOWN + 1} more"]
+    external = "(external)" if row.external else ""
     failed = "(failed)" if row.status == "failed" else ""
-    return " ".join(part for part in (row.method, ", ".join(settings), failed) if part)
+    return " ".join(part for part in (row.method, ", ".join(settings), external, failed) if part)
 
 
 def _row(row: Row, texts: Sequence[str | TextCell]) -> tuple[TextCell, ...]:

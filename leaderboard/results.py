@@ -69,6 +69,7 @@ class RunResult(BaseModel):
     parameters: int | None = None
     peak_memory_mb: float | None = None
     device: str | None = None
+    external: bool = Field(False, description="the maps were made by another program, which `url` tells of")
     url: str | None = None
     git_commit: str | None = None
     created: str = Field(description="UTC, ISO 8601")

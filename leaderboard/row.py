@@ -44,6 +44,7 @@ class Row:
     run_keys: identities of the runs behind the row, in the order of `seeds`.
     values: metric -> case id -> value, averaged over seeds.
     place: by Borda count over the shown metrics, 1 = first, ties sharing the better place; None if unranked.
+    external: maps made by another program, which `url` tells of.
     place_interval: where the place lies when cases are drawn again (95 % bootstrap).
     """
 
@@ -61,6 +62,7 @@ class Row:
     error: str | None = None
     failed_cases: dict[str, str] = field(default_factory=dict)
     baseline: bool = False
+    external: bool = False
     url: str | None = None
     cost: Cost = Cost()
     borda: float | None = None

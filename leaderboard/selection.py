@@ -101,8 +101,8 @@ def entries(runs: Iterable[RunResult]) -> list[Entry]:
 
 
 def _settings(run: RunResult) -> dict[str, ConfigValue]:
-    """What tells two rows of one method apart: its config, and for external entries where they come from."""
-    return {**run.config, **({"url": run.url} if run.url else {})}
+    """What tells two rows of one method apart: its config; for external entries, that and where they come from."""
+    return {**run.config, **({"external": True} if run.external else {}), **({"url": run.url} if run.url else {})}
 
 
 def _config_text(run: RunResult) -> str:

@@ -20,6 +20,11 @@ from leaderboard.selection import Board, Entry, case_values, choose_board, entri
 from metrics.definitions import METRICS, Metric, metric
 
 UPPER_BOUND = "upper bound: threshold saw the ground truth"
+HEALTHY_METRICS = ("false_components",)
+HEALTHY_ORACLE = (
+    "No test case has a lesion to choose a threshold by, so each took its highest candidate: compare methods under a "
+    "protocol such as paper-fpr5."
+)
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,15 @@ def build_table(
 ) -> Table:
     """Compare the runs of one dataset and one protocol; without a choice, those of the newest run.
 
-    dataset_fingerprint: may be shortened. protocol: "name" or "name@version". metrics: names, the headline
-    four by default. paper: add the rows of the paper's Table 1. seed: of the bootstrap.
+    dataset_fingerprint: may be shortened. protocol: "name" or "name@version". metrics: names; by default the
+    headline four or, where no test case has a lesion, false components. paper: add the rows of the paper's Table 1.
+    seed: of the bootstrap.
     Raises BenchError when no run fits or a metric is unknown.
     """
-    shown = _known_metrics(metrics or headline_metrics())
     board, others = choose_board(runs, dataset, dataset_fingerprint, protocol)
     on_board = [run for run in runs if board.holds(run)]
+    healthy = _healthy(on_board)
+    shown = _known_metrics(metrics or (HEALTHY_METRICS if healthy else headline_metrics()))
     newest = max(on_board, key=lambda run: run.created)
     rows = ranked([_row(entry, shown, seed) for entry in entries(on_board)], shown, seed)
     paper_rows, source = _paper_rows(shown) if paper else ((), None)
@@ -80,8 +87,14 @@ def build_table(
         rows=rows,
         paper_rows=paper_rows,
         paper_source=source,
-        notes=tuple(_notes(rows, others)),
+        notes=(*([HEALTHY_ORACLE] if healthy and newest.oracle else []), *_notes(rows, others)),
     )
+
+
+def _healthy(runs: Sequence[RunResult]) -> bool:
+    """Whether there are cases, and none of them has a lesion."""
+    counts = [case.metrics.get("lesion_components") for run in runs for case in run.cases]
+    return bool(counts) and all(count == 0 for count in counts)
 
 
 def _known_metrics(names: Sequence[str]) -> tuple[Metric, ...]:
@@ -112,6 +125,7 @@ def _row(entry: Entry, metrics: Sequence[Metric], seed: int) -> Row:
         error="; ".join(f"seed {run.seed}: {run.error or 'no reason was kept'}" for run in failed) or None,
         failed_cases={case: reason for run in entry.runs for case, reason in run.failed_cases.items()},
         baseline=newest.baseline,
+        external=newest.external,
         url=newest.url,
         cost=_cost(entry.runs),
     )
@@ -186,6 +200,8 @@ def _notes(rows: Sequence[Row], others: Sequence[Board]) -> list[str]:
             notes.append(f"{row.label} scored {row.n} of {row.of} cases{why}, so it is not ranked.")
         elif row.place is None:
             notes.append(f"{row.label} has undefined values where others have none, so it is not ranked.")
+        if row.external:
+            notes.append(f"{row.label}: maps made by another program{f', see {row.url}' if row.url else ''}.")
         if len(row.seeds) > 1:
             notes.append(f"{row.label} is the mean of seeds {', '.join(map(str, row.seeds))}, taken case by case.")
     return notes

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cc3d
 import numpy as np
 
-from metrics.morphology import BoolArray
+from metrics.morphology import BoolArray, bounding_box
 from metrics.protocol import Protocol
 
 
@@ -37,6 +37,9 @@ class Components:
 
 def components(prediction: BoolArray, truth: BoolArray, connectivity: int) -> Components:
     """Label both masks (X, Y, Z) with 6, 18 or 26 neighbours and see which components touch."""
+    if (either := prediction | truth).any():
+        box = bounding_box(either)
+        prediction, truth = prediction[box], truth[box]
     predicted, predicted_count = cc3d.connected_components(prediction, connectivity=connectivity, return_N=True)
     lesions, lesion_count = cc3d.connected_components(truth, connectivity=connectivity, return_N=True)
     overlap = prediction & truth

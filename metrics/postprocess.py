@@ -4,7 +4,7 @@ import cc3d
 import numpy as np
 import numpy.typing as npt
 
-from metrics.morphology import BoolArray, dilated, rim
+from metrics.morphology import BoolArray, bounding_box, dilated, rim
 from metrics.protocol import Protocol
 
 
@@ -12,12 +12,17 @@ def without_components(
     mask: BoolArray, connectivity: int, min_voxels: int, forbidden: BoolArray | None = None
 ) -> BoolArray:
     """The mask (X, Y, Z) without components of fewer than `min_voxels` or in touch with `forbidden`."""
-    labels = cc3d.connected_components(mask, connectivity=connectivity)
+    kept = np.zeros_like(mask)
+    if not mask.any():
+        return kept
+    box = bounding_box(mask)
+    labels = cc3d.connected_components(mask[box], connectivity=connectivity)
     keep = np.bincount(labels.ravel()) >= min_voxels
     keep[0] = False
     if forbidden is not None:
-        keep[labels[forbidden]] = False
-    return np.asarray(keep[labels])
+        keep[labels[forbidden[box]]] = False
+    kept[box] = keep[labels]
+    return kept
 
 
 def segmentation(

@@ -1,9 +1,8 @@
 """The threshold whose segmentation lies nearest to the ground truth, by symmetric mean surface distance.
 
-Exact, and fast because all thresholds are treated at once. Before dilation each voxel survives post-processing
-for one interval of thresholds, because components only grow as the threshold falls. As bits, one per threshold,
-these intervals give every prediction and its surface with a few AND and OR per voxel. One distance transform of
-the truth serves all predictions, and one search around each truth voxel all thresholds.
+Exact, and fast because all thresholds are treated at once (`metrics.predictions`): as bits, one per threshold, every
+prediction and its surface take a few AND and OR per voxel. One distance transform of the truth serves all
+predictions, and one search around each truth voxel all thresholds.
 """
 
 from collections.abc import Sequence
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from metrics.morphology import BoolArray, bounding_box, neighbours, rim, surface
+from metrics.morphology import BoolArray, surface
+from metrics.predictions import predictions_at
 from metrics.protocol import EarlyStop, Protocol
 
 TIE = 1e-9  # distances this near are equal: sums in another order differ by rounding only
@@ -90,44 +90,21 @@ def symmetric_mean_distances(
 
     truth: (X, Y, Z), not empty, already post-processed. In the protocol's search unit.
     """
-    from metrics.kernels.bits import bits_before
     from metrics.kernels.distance_transform import squared_distance_transform
     from metrics.kernels.nearest import block_steps, by_block, grouped, near_ball, sums_from_truth
-    from metrics.kernels.surfaces import predictions, sums_to_truth, surfaces
-    from metrics.kernels.survival import survival
+    from metrics.kernels.surfaces import sums_to_truth, surfaces
 
     spacing = np.array(search_spacing(spacing_mm, protocol), dtype=np.float64)
-    active = (anomaly_map > thresholds[0]) & brain_mask
-    box = bounding_box(active | truth, margin=1)
+    found = predictions_at(anomaly_map, truth, brain_mask, thresholds, protocol, protocol.search_min_voxels)
+    surface_voxels, surface_rows = surfaces(found.rows, found.steps(6))
 
-    def padded(volume: BoolArray) -> BoolArray:
-        return np.pad(volume[box], 1)
-
-    shape = padded(active).shape
-    voxels = np.flatnonzero(padded(active))
-    level = np.zeros(shape, dtype=np.int16).ravel()
-    level[voxels] = np.searchsorted(thresholds, anomaly_map[box][active[box]], side="left")
-    order = voxels[np.argsort(-level[voxels], kind="stable")]
-    first, last = survival(
-        order,
-        level,
-        padded(rim(brain_mask, protocol.rim_radius)).ravel(),
-        _flat_steps(protocol.removal_connectivity, shape),
-        protocol.search_min_voxels,
-    )
-    allowed = padded(brain_mask if protocol.dilate_inside_brain else np.ones_like(brain_mask)).ravel()
-    six = _flat_steps(6, shape)
-    spread = np.append(six, 0) if protocol.dilate else np.array([0])
-    rows = predictions(order, first, last, bits_before(len(thresholds)), spread, allowed)
-    surface_voxels, surface_rows = surfaces(rows, six)
-
-    truth_surface = padded(surface(truth))
+    truth_surface = np.pad(surface(truth[found.box]), 1)
     points = by_block(np.argwhere(truth_surface))
-    sums, counts = np.zeros(64 * rows.shape[1]), np.zeros(64 * rows.shape[1], dtype=np.int64)
+    sums, counts = np.zeros(64 * found.rows.shape[1]), np.zeros(64 * found.rows.shape[1], dtype=np.int64)
     to_truth = squared_distance_transform(truth_surface, spacing).ravel()
     sums_to_truth(surface_voxels, surface_rows, to_truth, sums, counts)
-    surface_blocks = grouped(surface_voxels, surface_rows, np.array(shape))
-    sums_from_truth(points, spacing, surface_blocks, *near_ball(spacing), *block_steps(shape, spacing), sums)
+    surface_blocks = grouped(surface_voxels, surface_rows, np.array(found.shape))
+    sums_from_truth(points, spacing, surface_blocks, *near_ball(spacing), *block_steps(found.shape, spacing), sums)
 
     sums, counts = sums[: len(thresholds)], counts[: len(thresholds)]
     return np.where(counts > 0, sums / (counts + len(points)), np.inf)
@@ -136,8 +113,3 @@ def symmetric_mean_distances(
 def search_spacing(spacing_mm: Sequence[float], protocol: Protocol) -> Sequence[float]:
     """The voxel size in the unit of the searched distance."""
     return spacing_mm if protocol.search_unit == "mm" else (1.0, 1.0, 1.0)
-
-
-def _flat_steps(connectivity: int, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """Steps to all neighbours of a voxel in a flat volume of this shape."""
-    return np.asarray(neighbours(connectivity) @ [shape[1] * shape[2], shape[2], 1])

@@ -1,7 +1,9 @@
 """One threshold for all cases: from healthy maps, or the best one for a labelled set."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol as Interface
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,8 @@ from metrics.morphology import diagonal
 from metrics.postprocess import ground_truth
 from metrics.protocol import Protocol
 from metrics.search import lowest, search_spacing, symmetric_mean_distances
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,42 +45,61 @@ def healthy_threshold(
     return float(np.quantile(np.concatenate(values), 1 - false_positive_rate, method="higher", overwrite_input=True))
 
 
-def dataset_threshold(cases: Sequence[ScoredCase], protocol: Protocol) -> float:
+class MapCases(Interface):
+    """`map`, or that of a pool of threads, which works on several cases at the same time."""
+
+    def __call__(self, work: Callable[[int], T], indices: Iterable[int], /) -> Iterator[T]: ...
+
+
+def dataset_threshold(cases: Sequence[ScoredCase], protocol: Protocol, map_cases: MapCases = map) -> float:
     """The threshold with the lowest mean over cases of the symmetric mean surface distance to the ground truth.
 
     cases: gone through twice, so that a lazy sequence holds one at a time; those without lesions do not count.
+    map_cases: `map`, or that of a pool of threads.
     Candidates run linearly between the protocol's quantiles of all cases' values together. A case in which a
     candidate predicts nothing counts with the diagonal of its brain's bounding box. There is no early stop.
     Raises ValueError when no case has a lesion, or for input that `evaluate_case` refuses.
     """
-    thresholds = pooled_candidates(cases, protocol)
-    total, labelled = np.zeros(len(thresholds)), 0
-    for case in cases:
-        brain = checked_mask(case.brain_mask, "brain mask", np.shape(case.anomaly_map))
-        truth = ground_truth(checked_mask(case.lesion_mask, "lesion mask", brain.shape), brain, protocol)
-        if not truth.any():
-            continue
-        scores, spacing = checked_map(case.anomaly_map, brain), checked_spacing(case.spacing_mm)
-        distances = symmetric_mean_distances(scores, truth, brain, spacing, thresholds, protocol)
-        total += np.where(np.isfinite(distances), distances, diagonal(brain, search_spacing(spacing, protocol)))
-        labelled += 1
-    if labelled == 0:
+    thresholds = pooled_candidates(cases, protocol, map_cases)
+
+    def distances(index: int) -> npt.NDArray[np.float64] | None:
+        return _distances(cases[index], thresholds, protocol)
+
+    labelled = [found for found in map_cases(distances, range(len(cases))) if found is not None]
+    if not labelled:
         raise ValueError("A threshold for the dataset needs at least one case with a lesion.")
-    return float(thresholds[lowest(total / labelled, None)])
+    return float(thresholds[lowest(np.mean(labelled, axis=0), None)])
 
 
-def pooled_candidates(cases: Iterable[ScoredCase], protocol: Protocol) -> npt.NDArray[np.float64]:
+def _distances(
+    case: ScoredCase, thresholds: npt.NDArray[np.float64], protocol: Protocol
+) -> npt.NDArray[np.float64] | None:
+    """A case's distance at each threshold, the brain's diagonal where nothing is predicted; None without lesion."""
+    brain = checked_mask(case.brain_mask, "brain mask", np.shape(case.anomaly_map))
+    truth = ground_truth(checked_mask(case.lesion_mask, "lesion mask", brain.shape), brain, protocol)
+    if not truth.any():
+        return None
+    scores, spacing = checked_map(case.anomaly_map, brain), checked_spacing(case.spacing_mm)
+    found = symmetric_mean_distances(scores, truth, brain, spacing, thresholds, protocol)
+    return np.where(np.isfinite(found), found, diagonal(brain, search_spacing(spacing, protocol)))
+
+
+def pooled_candidates(
+    cases: Sequence[ScoredCase], protocol: Protocol, map_cases: MapCases = map
+) -> npt.NDArray[np.float64]:
     """Thresholds (candidates,), ascending, between the protocol's quantiles of all cases' values together."""
-    values = []
-    for case in cases:
-        brain_values = _brain_values(case.anomaly_map, case.brain_mask)
-        if protocol.window_over == "array":
-            outside = np.zeros(np.size(case.anomaly_map) - brain_values.size, dtype=brain_values.dtype)
-            brain_values = np.concatenate([brain_values, outside])
-        values.append(brain_values)
-    if not values:
+
+    def values(index: int) -> npt.NDArray[np.floating]:
+        case = cases[index]
+        inside = _brain_values(case.anomaly_map, case.brain_mask)
+        if protocol.window_over == "brain":
+            return inside
+        return np.concatenate([inside, np.zeros(np.size(case.anomaly_map) - inside.size, dtype=inside.dtype)])
+
+    if len(cases) == 0:
         raise ValueError("A threshold for the dataset needs at least one case.")
-    low, high = np.quantile(np.concatenate(values), protocol.window_quantiles, overwrite_input=True)
+    pooled = np.concatenate(list(map_cases(values, range(len(cases)))))
+    low, high = np.quantile(pooled, protocol.window_quantiles, overwrite_input=True)
     return np.linspace(float(low), float(high), protocol.candidates)
 
 

@@ -21,6 +21,17 @@ def lowest_bit(typing_context, word):
     return types.int64(types.uint64), generate
 
 
+@intrinsic
+def highest_bit(typing_context, word):
+    """Position of the highest set bit of a word that is not zero."""
+
+    def generate(context, builder, signature, arguments):
+        zeros = builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 1))
+        return builder.sub(ir.Constant(ir.IntType(64), 63), zeros)
+
+    return types.int64(types.uint64), generate
+
+
 def bits_before(count: int) -> npt.NDArray[np.uint64]:
     """(count + 1, words): row k has the bits 0 .. k-1 set."""
     rows = np.zeros((count + 1, (count + 63) // 64), dtype=np.uint64)

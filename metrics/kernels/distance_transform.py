@@ -2,10 +2,11 @@
 """Exact Euclidean distance transform by lower envelopes of parabolas (Felzenszwalb & Huttenlocher 2012)."""
 
 import numpy as np
-from numba import njit
+
+from metrics.kernels.compiled import compiled
 
 
-@njit(cache=True)
+@compiled
 def squared_distance_transform(mask, spacing):
     """Squared distance of each voxel (X, Y, Z) to the nearest voxel of the mask, infinite when it is empty.
 
@@ -32,7 +33,7 @@ def squared_distance_transform(mask, spacing):
     return result
 
 
-@njit(cache=True)
+@compiled
 def _lower_envelope(values, squared_spacing, centre, start, result):
     """result[i] = min over j of values[j] + squared_spacing (i - j)^2. centre, start: room to work in."""
     last = -1

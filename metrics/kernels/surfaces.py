@@ -2,12 +2,12 @@
 """The predictions of all thresholds at once, and their surfaces: a row of bits per voxel."""
 
 import numpy as np
-from numba import njit
 
 from metrics.kernels.bits import ONE, ZERO, lowest_bit
+from metrics.kernels.compiled import compiled
 
 
-@njit(cache=True)
+@compiled
 def predictions(order, first, last, before, steps, allowed):
     """Bit k of a voxel's row (N, words): whether the dilated prediction of threshold k holds it.
 
@@ -24,7 +24,7 @@ def predictions(order, first, last, before, steps, allowed):
     return rows
 
 
-@njit(cache=True)
+@compiled
 def surfaces(rows, steps):
     """Bit k of a row: whether the voxel is on the surface of prediction k, some of the `steps` leading out of it.
 
@@ -51,7 +51,7 @@ def surfaces(rows, steps):
     return voxels[:count].copy(), surface[:count].copy()
 
 
-@njit(cache=True)
+@compiled
 def sums_to_truth(voxels, rows, squared_distance, sums, counts):
     """Per threshold, add the distances of all surface voxels of the prediction to the truth, and their number."""
     for i in range(voxels.size):

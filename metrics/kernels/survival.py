@@ -2,10 +2,11 @@
 """At which thresholds each voxel survives the removal of small and rim components: one union-find for all."""
 
 import numpy as np
-from numba import njit
+
+from metrics.kernels.compiled import compiled
 
 
-@njit(cache=True)
+@compiled
 def survival(order, level, rim, steps, min_voxels):
     """The interval first <= k < last of thresholds at which each voxel survives; returns (first, last), int16.
 
@@ -33,7 +34,7 @@ def survival(order, level, rim, steps, min_voxels):
         for step in steps:
             if parent[voxel + step] < 0:
                 continue
-            a, b = _root(parent, voxel), _root(parent, voxel + step)
+            a, b = root(parent, voxel), root(parent, voxel + step)
             if a == b:
                 continue
             if size[a] < size[b]:
@@ -50,8 +51,8 @@ def survival(order, level, rim, steps, min_voxels):
     return first, last
 
 
-@njit(cache=True)
-def _root(parent, voxel):
+@compiled
+def root(parent, voxel):
     """The representative of a voxel's component; halves the path on the way."""
     while parent[voxel] != voxel:
         parent[voxel] = parent[parent[voxel]]
@@ -59,7 +60,7 @@ def _root(parent, voxel):
     return voxel
 
 
-@njit(cache=True)
+@compiled
 def _mark(ring, start, now, keep, lose, first, last):
     """Note for all members of a component that they are kept, or lost, at the thresholds before `now`."""
     member = start

@@ -124,7 +124,7 @@ def test_two_methods_are_compared_and_drawn(tmp_path):
     assert invoke("run", "--method", "random", "--method", "zscore").exit_code == 0
     compared = invoke("compare", "zscore", "random", "--metric", "auroc")
     assert compared.exit_code == 0 and "2/0/0" in compared.output
-    for kind in ("maps", "lesion-volume"):
+    for kind in ("maps", "lesion-volume", "froc"):
         drawn = invoke("figure", str(tmp_path / kind), "--kind", kind)
         assert drawn.exit_code == 0, drawn.output
         assert (tmp_path / f"{kind}.png").stat().st_size > 1000

@@ -162,3 +162,34 @@ def test_paper_rows_are_left_out_when_the_paper_has_no_such_metric(make_run) -> 
 def test_same_runs_same_table_in_any_order(make_run) -> None:
     runs = [make_run(name, tpr=[0.1 * i, 0.3, 0.2], hd99_vox=[1.0, i, 2.0]) for i, name in enumerate("abcd")]
     assert build_table(runs) == build_table(runs[::-1])
+
+
+def healthy(run, false_components):
+    cases = [
+        case.model_copy(update={"metrics": {"lesion_components": 0.0, "false_components": float(count)}})
+        for case, count in zip(run.cases, false_components, strict=True)
+    ]
+    return run.model_copy(update={"cases": cases})
+
+
+def test_healthy_test_cases_are_ranked_by_false_components(make_run) -> None:
+    runs = [healthy(make_run("a", dice=[0, 0]), [3, 1]), healthy(make_run("b", dice=[0, 0]), [0, 1])]
+    table = build_table(runs)
+    assert [metric.name for metric in table.metrics] == ["false_components"]
+    assert [(row.method, row.cells["false_components"].mean, row.place) for row in table.rows] == [
+        ("b", 0.5, 1),
+        ("a", 2.0, 2),
+    ]
+    assert "paper-fpr5" in table.notes[0]
+    deployable = [run.model_copy(update={"oracle": False}) for run in runs]
+    assert build_table(deployable).notes == ()
+
+
+def test_external_entries_are_marked_and_apart_from_a_method_of_that_name(make_run) -> None:
+    runs = [make_run("a", tpr=[0.5]), make_run("a", tpr=[0.9], external=True, url="https://example.org")]
+    table = build_table(runs, metrics=["tpr"])
+    assert [(row.external, row.label) for row in table.rows] == [
+        (True, "a:external=true,url=https://example.org"),
+        (False, "a:external=none,url=none"),
+    ]
+    assert any("made by another program, see https://example.org" in note for note in table.notes)

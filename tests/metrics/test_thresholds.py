@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from metrics.evaluate import evaluate_case
-from metrics.froc import froc
 from metrics.protocol import protocol
 from metrics.thresholds import ScoredCase, dataset_threshold, healthy_threshold, pooled_candidates
 
@@ -80,22 +79,3 @@ def test_dataset_threshold_of_one_case_with_its_own_window_is_the_oracle():
 def test_dataset_threshold_needs_a_lesion():
     with pytest.raises(ValueError, match="at least one case with a lesion"):
         dataset_threshold([scored_case(0, lesion=False)], PAPER)
-
-
-def test_froc_by_hand():
-    anomaly_map, lesion = np.zeros(SHAPE), np.zeros(SHAPE, dtype=bool)
-    lesion[3:6, 3:6, 3:6] = lesion[10:13, 3:6, 3:6] = True
-    anomaly_map[3:6, 3:6, 3:6] = 3
-    anomaly_map[4:7, 11, 10] = 2
-    anomaly_map[10:13, 3:6, 3:6] = 1
-    healthy = np.zeros(SHAPE)
-    healthy[4:7, 5, 5] = 2
-    cases = [
-        ScoredCase(anomaly_map, lesion, BRAIN, SPACING_MM),
-        ScoredCase(healthy, np.zeros(SHAPE, dtype=bool), BRAIN, SPACING_MM),
-    ]
-    points = froc(cases, np.array([0.5, 1.5, 2.5, 3.5]), PAPER)
-    assert [(p.sensitivity, p.false_components_per_case) for p in points] == [(1, 1), (0.5, 1), (0.5, 0), (0, 0)]
-    assert froc(cases[1:], np.array([1.5]), PAPER)[0].sensitivity is None
-    with pytest.raises(ValueError, match="at least one case"):
-        froc([], np.array([1.5]), PAPER)

@@ -1,0 +1,41 @@
+"""The lesion set none: test cases stay healthy, and nothing changes for the other sets."""
+
+import numpy as np
+import pytest
+
+from bench.console import SilentReporter
+from bench.errors import BenchError
+from bench.simulate import simulate_folder
+from datasets.lesions import LesionSettings, simulate_lesions
+from datasets.load import load_dataset
+from datasets.phantom import lesions_at_1_mm
+from datasets.settings import DatasetSettings
+
+SHAPE = (8, 10, 6)
+NONE = LesionSettings(set="none")
+
+
+def test_scans_stay_as_they_are():
+    images = np.random.default_rng(0).normal(100, 9, (2, *SHAPE)).astype(np.float32)
+    brain = np.ones(SHAPE, dtype=bool)
+    for simulate in (
+        lambda: simulate_lesions(images, brain, np.eye(4), ("T1w", "T2w"), NONE, 0),
+        lambda: lesions_at_1_mm(images, brain, np.diag([2.0, 2, 2, 1]), NONE, 0),
+    ):
+        result, mask = simulate()
+        assert np.array_equal(result, images) and mask.dtype == bool and not mask.any()
+
+
+def test_the_set_has_a_fingerprint_of_its_own_and_leaves_the_others_theirs(tmp_path):
+    default = load_dataset(DatasetSettings(cache_folder=tmp_path))
+    healthy = load_dataset(DatasetSettings(cache_folder=tmp_path, lesions=NONE))
+    assert healthy.training_fingerprint == default.training_fingerprint
+    assert healthy.fingerprint != default.fingerprint
+    # Shipped weights and published tables are keyed by these.
+    assert default.training_fingerprint.startswith("e97bdb46cd9b8c84")
+    assert default.fingerprint.startswith("c147ea56242747c8")
+
+
+def test_simulating_none_is_refused(tmp_path):
+    with pytest.raises(BenchError, match="choose another one"):
+        simulate_folder(tmp_path / "in", tmp_path / "out", NONE, 0, SilentReporter())
