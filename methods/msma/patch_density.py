@@ -5,6 +5,7 @@ healthy ones around the same place; the flow then learns what that leaves: the s
 noise levels go together, and what changes with place and subject.
 """
 
+import math
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -59,6 +60,7 @@ class PatchDensity(Component[PatchDensityConfig]):
     """Negative log-likelihood of every voxel's patch, given a score model."""
 
     name = "patch-density"
+    version = 2
 
     def __init__(
         self,
@@ -146,14 +148,18 @@ class PatchDensity(Component[PatchDensityConfig]):
 
     @torch.no_grad()
     def negative_log_likelihood(self, case: Case) -> np.ndarray:
-        """(X, Y, Z) float32; outside the brain the lowest value inside."""
+        """(X, Y, Z) float32, of the log norms, in nats; outside the brain the lowest value inside."""
         patches = self.patches(case, log_score_norms(self.config, self.model, case).float())
         if self.config.one_sided:
             patches = patches._replace(norms=patches.norms.clamp(min=0))
         if self.density is None:
-            values = 0.5 * patches.norms.square().sum(dim=1)
+            values = 0.5 * (patches.norms.square() + math.log(2 * math.pi)).sum(dim=1)
         else:
             values = -self.density.log_likelihood(patches, self.model.device)
+        # The change of variables from log norms to standardised ones: where healthy norms vary little, their
+        # density is high, and the same z-score is less unlikely.
+        mask = torch.from_numpy(case.brain_mask)
+        values += grow(self.sd, self.shape)[:, mask].log().sum(dim=0)
         return spread(values[:, None], torch.from_numpy(case.brain_mask), float(values.min()))[0].numpy()
 
 

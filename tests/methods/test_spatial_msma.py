@@ -10,7 +10,8 @@ from bench.context import FitContext
 from bench.errors import BenchError
 from datasets.case import Case
 from methods.diffusion.score_model import ScoreModel
-from methods.msma.patch_density import PatchDensity, PatchDensityConfig, spread, summary
+from methods.msma.local_moments import grow
+from methods.msma.patch_density import PatchDensity, PatchDensityConfig, log_score_norms, spread, summary
 
 SHAPE = (16, 16, 16)
 
@@ -86,20 +87,32 @@ def test_a_planted_lesion_is_found(density: str) -> None:
 def test_one_sided_maps_do_not_see_norms_that_are_too_small() -> None:
     case = brain(9, quiet=0.02)
     centre = (10, 10, 10)
-    both, one = (fitted(density="gaussian", one_sided=side).negative_log_likelihood(case) for side in (False, True))
-    assert both[centre] > np.quantile(both, 0.99)
-    assert one[centre] == one.min()
+    both, one = (fitted(density="gaussian", one_sided=side) for side in (False, True))
+    assert both.negative_log_likelihood(case)[centre] > np.quantile(both.negative_log_likelihood(case), 0.99)
+    healthy_mean = float(-torch.distributions.Normal(0, grow(one.sd, SHAPE)).log_prob(torch.tensor(0.0)).sum(0)[centre])
+    assert one.negative_log_likelihood(case)[centre] == pytest.approx(healthy_mean, rel=1e-4)
 
 
-def test_the_gaussian_is_half_the_squared_standardised_norm() -> None:
+def test_the_gaussian_is_the_normal_density_of_the_log_norms() -> None:
     found = fitted(density="gaussian", noise_levels=1)
     case = brain(9)
-    from methods.msma.patch_density import log_score_norms
-
-    patches = found.patches(case, log_score_norms(found.config, found.model, case).float())
-    expected = 0.5 * patches.norms[:, 0].square()
+    log_norms = log_score_norms(found.config, found.model, case).float()[:, 0]
+    mean, sd = (grow(moments, SHAPE).ravel() for moments in (found.mean, found.sd))
+    expected = -torch.distributions.Normal(mean, sd).log_prob(log_norms)
     values = found.negative_log_likelihood(case)
-    torch.testing.assert_close(torch.from_numpy(values.ravel()), expected)
+    torch.testing.assert_close(torch.from_numpy(values.ravel()), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_flow_is_a_density_of_the_log_norms() -> None:
+    """Its density over one log norm, all else held, sums to one."""
+    found = fitted(noise_levels=1)
+    case = brain(9)
+    patches = found.patches(case, log_score_norms(found.config, found.model, case).float())
+    assert found.density is not None
+    grid = torch.linspace(-12, 12, 2401)[:, None]
+    one_place = patches._replace(norms=grid, coordinates=patches.coordinates[:1].expand(len(grid), -1))
+    total = found.density.log_likelihood(one_place, "cpu").exp().sum() * 0.01
+    assert total == pytest.approx(1, abs=0.01)
 
 
 def test_a_restored_density_gives_the_same_map() -> None:
