@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 from typing import Any, Literal, Self
 
 import torch
@@ -18,6 +19,7 @@ from methods.diffusion.augmentation import augment
 from methods.diffusion.precision import arithmetic
 from methods.images import ImageBank, brain_box, pad_to
 from methods.reconstruction.difference import difference_map
+from methods.reconstruction.healthy import HealthyMean, HealthyMeanConfig, RawMap, finished_map
 
 VALIDATIONS = 5
 SMALLEST_EDGE = 4  # oneDNN's bfloat16 gradients are wrong on volumes with shorter edges
@@ -166,6 +168,9 @@ class AEConfig(MethodConfig):
     """Settings of the method."""
 
     autoencoder: AutoencoderConfig = Field(AutoencoderConfig(), description="network and training")
+    healthy_cases: int = Field(
+        0, ge=0, description="training cases by whose mean map maps are divided; 0: not divided, as in the paper"
+    )
     smoothing_mm: float = Field(0.0, ge=0, le=20, description="sigma of the Gaussian mean of the map, in mm")
 
 
@@ -184,21 +189,42 @@ class AE(Detector):
         paper_row="AE",
     )
     Config = AEConfig
+    healthy: HealthyMean | None = None
 
     @classmethod
     def contract_config(cls) -> Any:
         tiny = AutoencoderConfig(channels=(4, 8, 4), iterations=10, batch_size=2, crop_size=32, augmentation="none")
-        return cls.Config(autoencoder=tiny)
+        return cls.Config(autoencoder=tiny, healthy_cases=2)
 
     def fit(self, train: Cases, validation: Cases, context: FitContext) -> None:
-        """Train the autoencoder."""
+        """Train the autoencoder, and see how far healthy images lie from their reconstructions."""
         self.autoencoder = context.fitted(Autoencoder, self.config.autoencoder)
+        if self.config.healthy_cases:
+            mean = HealthyMeanConfig(cases=self.config.healthy_cases)
+            self.healthy = context.fitted(HealthyReconstruction, mean, upstream=self.autoencoder)
 
-    @torch.no_grad()
     def score(self, case: Case) -> FloatArray:
         """(X, Y, Z) float32, zero outside the brain."""
-        box = brain_box(case, self.autoencoder.multiple_of)
-        image = torch.from_numpy(case.image[(slice(None), *box)])
-        reconstruction = self.autoencoder.reconstruct(self.autoencoder.padded(image[None]))[0].cpu().numpy()
-        x, y, z = image.shape[1:]
-        return difference_map(case, box, reconstruction[:, :x, :y, :z], self.config.smoothing_mm)
+        raw = reconstruction_difference(self.autoencoder, case)
+        return finished_map(case, raw, self.healthy, self.config.smoothing_mm)
+
+
+@torch.no_grad()
+def reconstruction_difference(autoencoder: Autoencoder, case: Case) -> FloatArray:
+    """|image - reconstruction| summed over channels: (X, Y, Z) float32, zero outside the brain."""
+    box = brain_box(case, autoencoder.multiple_of)
+    image = torch.from_numpy(case.image[(slice(None), *box)])
+    reconstruction = autoencoder.reconstruct(autoencoder.padded(image[None]))[0].cpu().numpy()
+    x, y, z = image.shape[1:]
+    return difference_map(case, box, reconstruction[:, :x, :y, :z])
+
+
+class HealthyReconstruction(HealthyMean):
+    """Mean error of the reconstructions of healthy images."""
+
+    name = "healthy-reconstruction"
+
+    @classmethod
+    def raw_map(cls, settings: dict[str, Any], upstream: Component[Any] | None, seed: int) -> RawMap:
+        assert isinstance(upstream, Autoencoder)
+        return partial(reconstruction_difference, upstream)

@@ -70,6 +70,8 @@ class GradCAMMSMA(Detector):
             attention += grad_cam(at_level, image)
             gradient += guided_gradient(at_level, image)
         joined = gradient.abs().sum(dim=0) if self.config.join_channels == "absolute" else gradient.sum(dim=0)
+        if not attention.any():  # where no level finds anything against the image, the gradient alone ranks its voxels
+            attention = torch.ones_like(attention)
         values = (attention * joined * brain_mask).cpu().numpy()
         if self.config.smoothing_mm > 0:
             inside = case.brain_mask[box].astype(np.float32)

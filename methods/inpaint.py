@@ -1,5 +1,6 @@
 """Inpaint: hide half of the image in a checkerboard, sample it from the other half, and compare."""
 
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -8,6 +9,7 @@ from pydantic import Field, model_validator
 from scipy import ndimage
 from torch import Tensor
 
+from bench.component import Component
 from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
 from bench.registry import register
 from methods.diffusion.config import ScoreModelConfig
@@ -16,6 +18,7 @@ from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
 from methods.reconstruction.checkerboard import Pattern, hidden_half
 from methods.reconstruction.difference import difference_map
+from methods.reconstruction.healthy import HealthyMean, HealthyMeanConfig, RawMap, finished_map
 from methods.reconstruction.runs import brain_image, case_generator, check_start, score_of
 
 
@@ -31,6 +34,9 @@ class InpaintConfig(MethodConfig):
     cell_voxels: int = Field(3, ge=1, le=64, description="edge of a cell of the mask in voxels")
     runs: int = Field(10, ge=2, le=1000, description="inpaintings; every second hides the other half")
     runs_at_once: int = Field(10, ge=1, description="runs in one batch: more take more memory")
+    healthy_cases: int = Field(
+        0, ge=0, description="training cases by whose mean map maps are divided; 0: not divided, as in the paper"
+    )
     smoothing_mm: float = Field(0.0, ge=0, le=20, description="sigma of the Gaussian mean of the map, in mm")
 
     @model_validator(mode="after")
@@ -56,36 +62,60 @@ class Inpaint(Detector):
         paper_row="Inpaint",
     )
     Config = InpaintConfig
+    healthy: HealthyMean | None = None
 
     @classmethod
     def contract_config(cls) -> Any:
-        return cls.Config(score_model=tiny_score_model(), sampler=SamplerConfig(steps=3), runs=2)
+        return cls.Config(score_model=tiny_score_model(), sampler=SamplerConfig(steps=3), runs=2, healthy_cases=2)
 
     def fit(self, train: Cases, validation: Cases, context: FitContext) -> None:
-        """Only the diffusion model is learned."""
+        """The diffusion model, and how far healthy images lie from their inpaintings."""
         self.model = context.fitted(ScoreModel, self.config.score_model)
         self.seed = context.seed
+        if self.config.healthy_cases:
+            mean = HealthyMeanConfig(method=sampling_settings(self.config), cases=self.config.healthy_cases)
+            self.healthy = context.fitted(HealthyInpainting, mean, upstream=self.model)
 
     def score(self, case: Case) -> FloatArray:
         """(X, Y, Z) float32, zero outside the brain."""
-        config, model = self.config, self.model
-        image, box = brain_image(model, case)
-        process = model.process
-        highest = config.start_sigma or process.sigma_max
-        levels = process.noise_levels(config.sampler.steps, highest, process.sigma_min).to(model.device)
-        generator = case_generator(self.seed, "inpaint", case, model.device)
-        total, times_hidden = torch.zeros_like(image), torch.zeros_like(image[0])
-        for runs in in_batches(config.runs, config.runs_at_once):
-            masks = [hidden_half(case.brain_mask.shape, config.cell_voxels, config.mask, run)[box] for run in runs]
-            hidden = torch.stack(masks)[:, None].to(model.device)
-            hold = known_voxels(image, hidden, generator)
-            start = guess(image, hidden, config.cell_voxels)
-            start = hold(start + levels[0] * unit_noise(start, generator), levels[0])
-            sampled = sample(score_of(model), start, levels, config.sampler, generator, hold)
-            total += (sampled * hidden).sum(dim=0)
-            times_hidden += hidden.sum(dim=(0, 1))
-        mean = (total / times_hidden).cpu().numpy()
-        return difference_map(case, box, mean, config.smoothing_mm)
+        raw = inpainting_difference(self.config, self.model, self.seed, case)
+        return finished_map(case, raw, self.healthy, self.config.smoothing_mm)
+
+
+def inpainting_difference(config: InpaintConfig, model: ScoreModel, seed: int, case: Case) -> FloatArray:
+    """|image - mean of the inpaintings| summed over channels: (X, Y, Z) float32, zero outside the brain."""
+    image, box = brain_image(model, case)
+    process = model.process
+    highest = config.start_sigma or process.sigma_max
+    levels = process.noise_levels(config.sampler.steps, highest, process.sigma_min).to(model.device)
+    generator = case_generator(seed, "inpaint", case, model.device)
+    total, times_hidden = torch.zeros_like(image), torch.zeros_like(image[0])
+    for runs in in_batches(config.runs, config.runs_at_once):
+        masks = [hidden_half(case.brain_mask.shape, config.cell_voxels, config.mask, run)[box] for run in runs]
+        hidden = torch.stack(masks)[:, None].to(model.device)
+        hold = known_voxels(image, hidden, generator)
+        start = guess(image, hidden, config.cell_voxels)
+        start = hold(start + levels[0] * unit_noise(start, generator), levels[0])
+        sampled = sample(score_of(model), start, levels, config.sampler, generator, hold)
+        total += (sampled * hidden).sum(dim=0)
+        times_hidden += hidden.sum(dim=(0, 1))
+    return difference_map(case, box, (total / times_hidden).cpu().numpy())
+
+
+def sampling_settings(config: InpaintConfig) -> dict[str, Any]:
+    """What shapes the difference: all but what is done to it afterwards, and how many runs share a batch."""
+    return config.model_dump(mode="json", exclude={"healthy_cases", "smoothing_mm", "runs_at_once"})
+
+
+class HealthyInpainting(HealthyMean):
+    """Mean difference of healthy images to their inpaintings."""
+
+    name = "healthy-inpainting"
+
+    @classmethod
+    def raw_map(cls, settings: dict[str, Any], upstream: Component[Any] | None, seed: int) -> RawMap:
+        assert isinstance(upstream, ScoreModel)
+        return partial(inpainting_difference, InpaintConfig.model_validate(settings), upstream, seed)
 
 
 def known_voxels(image: Tensor, hidden: Tensor, generator: torch.Generator) -> Hold:

@@ -1,10 +1,12 @@
 """Restoration: noise the image a little, sample back, and see what changed."""
 
+from functools import partial
 from typing import Any, Self
 
 import torch
 from pydantic import Field, model_validator
 
+from bench.component import Component
 from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
 from bench.registry import register
 from methods.diffusion.config import ScoreModelConfig
@@ -13,6 +15,7 @@ from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.sde import add_noise
 from methods.diffusion.tiny import tiny_score_model
 from methods.reconstruction.difference import difference_map
+from methods.reconstruction.healthy import HealthyMean, HealthyMeanConfig, RawMap, finished_map
 from methods.reconstruction.runs import brain_image, case_generator, check_start, score_of
 
 
@@ -26,6 +29,9 @@ class RestorationConfig(MethodConfig):
     )
     runs: int = Field(10, ge=1, le=1000, description="restorations that are averaged")
     runs_at_once: int = Field(10, ge=1, description="runs in one batch: more take more memory")
+    healthy_cases: int = Field(
+        0, ge=0, description="training cases by whose mean map maps are divided; 0: not divided, as in the paper"
+    )
     smoothing_mm: float = Field(0.0, ge=0, le=20, description="sigma of the Gaussian mean of the map, in mm")
 
     @model_validator(mode="after")
@@ -39,8 +45,8 @@ class Restoration(Detector):
     """Absolute difference of the image to the mean of its restorations, summed over channels.
 
     Idea: noise of a quarter of the diffusion's time hides what is small and odd; what the model puts back is what
-    healthy brains have there. Source: paper section 5.3; after Wyatt et al. 2022 (AnoDDPM), with Gaussian noise
-    instead of simplex noise.
+    healthy brains have there. With `healthy_cases`, relative to the same difference of healthy images. Source: paper
+    section 5.3; after Wyatt et al. 2022 (AnoDDPM), with Gaussian noise instead of simplex noise.
     """
 
     info = MethodInfo(
@@ -50,27 +56,51 @@ class Restoration(Detector):
         paper_row="Restoration",
     )
     Config = RestorationConfig
+    healthy: HealthyMean | None = None
 
     @classmethod
     def contract_config(cls) -> Any:
-        return cls.Config(score_model=tiny_score_model(), sampler=SamplerConfig(steps=3), runs=2)
+        return cls.Config(score_model=tiny_score_model(), sampler=SamplerConfig(steps=3), runs=2, healthy_cases=2)
 
     def fit(self, train: Cases, validation: Cases, context: FitContext) -> None:
-        """Only the diffusion model is learned."""
+        """The diffusion model, and how far healthy images lie from their restorations."""
         self.model = context.fitted(ScoreModel, self.config.score_model)
         self.seed = context.seed
+        if self.config.healthy_cases:
+            mean = HealthyMeanConfig(method=sampling_settings(self.config), cases=self.config.healthy_cases)
+            self.healthy = context.fitted(HealthyRestoration, mean, upstream=self.model)
 
     def score(self, case: Case) -> FloatArray:
         """(X, Y, Z) float32, zero outside the brain."""
-        config, model = self.config, self.model
-        image, box = brain_image(model, case)
-        levels = model.process.noise_levels(config.sampler.steps, config.start_sigma, config.score_model.sigma_min)
-        levels = levels.to(model.device)
-        generator = case_generator(self.seed, "restoration", case, model.device)
-        total = torch.zeros_like(image)
-        for runs in in_batches(config.runs, config.runs_at_once):
-            batch = image.expand(len(runs), *image.shape)
-            start, _ = add_noise(batch, levels[0].expand(len(runs)), generator)
-            total += sample(score_of(model), start, levels, config.sampler, generator).sum(dim=0)
-        mean = (total / config.runs).cpu().numpy()
-        return difference_map(case, box, mean, config.smoothing_mm)
+        raw = restoration_difference(self.config, self.model, self.seed, case)
+        return finished_map(case, raw, self.healthy, self.config.smoothing_mm)
+
+
+def restoration_difference(config: RestorationConfig, model: ScoreModel, seed: int, case: Case) -> FloatArray:
+    """|image - mean of the restorations| summed over channels: (X, Y, Z) float32, zero outside the brain."""
+    image, box = brain_image(model, case)
+    levels = model.process.noise_levels(config.sampler.steps, config.start_sigma, config.score_model.sigma_min)
+    levels = levels.to(model.device)
+    generator = case_generator(seed, "restoration", case, model.device)
+    total = torch.zeros_like(image)
+    for runs in in_batches(config.runs, config.runs_at_once):
+        batch = image.expand(len(runs), *image.shape)
+        start, _ = add_noise(batch, levels[0].expand(len(runs)), generator)
+        total += sample(score_of(model), start, levels, config.sampler, generator).sum(dim=0)
+    return difference_map(case, box, (total / config.runs).cpu().numpy())
+
+
+def sampling_settings(config: RestorationConfig) -> dict[str, Any]:
+    """What shapes the difference: all but what is done to it afterwards, and how many runs share a batch."""
+    return config.model_dump(mode="json", exclude={"healthy_cases", "smoothing_mm", "runs_at_once"})
+
+
+class HealthyRestoration(HealthyMean):
+    """Mean difference of healthy images to their restorations."""
+
+    name = "healthy-restoration"
+
+    @classmethod
+    def raw_map(cls, settings: dict[str, Any], upstream: Component[Any] | None, seed: int) -> RawMap:
+        assert isinstance(upstream, ScoreModel)
+        return partial(restoration_difference, RestorationConfig.model_validate(settings), upstream, seed)

@@ -9,15 +9,13 @@ from datasets.case import Case, FloatArray
 Box = tuple[slice, slice, slice]
 
 
-def difference_map(case: Case, box: Box, reconstruction: FloatArray, smoothing_mm: float = 0.0) -> FloatArray:
+def difference_map(case: Case, box: Box, reconstruction: FloatArray) -> FloatArray:
     """|image - reconstruction| summed over channels, (X, Y, Z) float32, zero outside the brain.
 
-    reconstruction: (C, x, y, z) of the box. smoothing_mm: standard deviation of a Gaussian mean over brain voxels.
+    reconstruction: (C, x, y, z) of the box.
     """
     inside = case.brain_mask[box].astype(np.float32)
     difference = np.abs(case.image[(slice(None), *box)] - reconstruction).sum(axis=0) * inside
-    if smoothing_mm > 0:
-        difference = smoothed(difference, inside, smoothing_mm / np.array(case.spacing_mm))
     anomaly_map = np.zeros(case.brain_mask.shape, dtype=np.float32)
     anomaly_map[box] = difference
     return anomaly_map
