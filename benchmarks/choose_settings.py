@@ -26,37 +26,10 @@ from metrics.evaluate import evaluate_case
 from metrics.protocol import protocol
 
 CANDIDATES = {
-    "restoration": [
-        "",
-        "start_sigma=0.2",
-        "start_sigma=0.4",
-        "start_sigma=1.0",
-        "sampler.predictor=ancestral",
-        "sampler.corrector_steps=1 sampler.steps=6",
-        "sampler.predictor=ode sampler.steps=6",
-    ],
-    "inpaint": [
-        "",
-        "start_sigma=0.5",
-        "start_sigma=3.0",
-        "cell_voxels=2",
-        "cell_voxels=5",
-        "sampler.corrector_steps=0 sampler.steps=12",
-        "mask=authors-code",
-    ],
-    "ae": [
-        "",
-        "autoencoder.channels=[16,32,64,128]",
-        "autoencoder.channels=[24,48,96]",
-        "autoencoder.channels=[24,48,96,16]",
-    ],
-    "gradcam-msma": [
-        "",
-        "join_channels=sum",
-        "mixture.highest_sigma=3.0",
-        "mixture.gaussians=1",
-        "mixture.gaussians=1 mixture.covariance=full",
-    ],
+    "restoration": ["", "healthy_cases=0", "start_sigma=1.0"],
+    "inpaint": ["", "healthy_cases=0", "cell_voxels=5"],
+    "ae": ["", "healthy_cases=0", "autoencoder.channels=[24,48,32]"],
+    "gradcam-msma": ["", "join_channels=sum"],
 }
 SMOOTHING_MM = (0.0, 2.0, 4.0)
 METRICS = ("hd99_vox", "msd_vox", "tpr", "ppv", "average_precision")
