@@ -26,6 +26,14 @@ from metrics.evaluate import evaluate_case
 from metrics.protocol import protocol
 
 CANDIDATES = {
+    "spatial-msma": [
+        "",
+        "patches.density=gaussian",
+        "patches.dequantisation=0.1",
+        "patches.noise_levels=3",
+        "patches.noise_levels=5",
+        "patches.join_channels=sum",
+    ],
     "restoration": ["", "healthy_cases=0", "start_sigma=1.0"],
     "inpaint": ["", "healthy_cases=0", "cell_voxels=5"],
     "ae": ["", "healthy_cases=0", "autoencoder.channels=[24,48,32]"],
@@ -60,7 +68,8 @@ def main() -> None:
     print("| change | smoothing, mm | 99-HD | MSD | TPR | PPV | average precision | evaluations | s a case |")
     print("|---|---|---|---|---|---|---|---|---|", flush=True)
     for change in CANDIDATES[chosen.method]:
-        pairs = [*change.split(), "smoothing_mm=0"]
+        smooths = "smoothing_mm" in detector_class.Config.model_fields
+        pairs = [*change.split(), *(["smoothing_mm=0"] if smooths else [])]
         config = resolve({chosen.method: detector_class}, chosen.preset, None, pairs, names)[chosen.method]
         detector, context, _ = fitted_detector(detector_class, config, dataset, store, 0, "cpu", SilentReporter())
         before = sum(component.network_evaluations for component in context.components)
@@ -68,7 +77,7 @@ def main() -> None:
         maps = [detector.score(case.without_lesion_mask()) for case in cases]
         seconds = (time.perf_counter() - start) / len(cases)
         evaluations = sum(component.network_evaluations for component in context.components) - before
-        for smoothing_mm in SMOOTHING_MM:
+        for smoothing_mm in SMOOTHING_MM if smooths else (0.0,):
             row = [f"{value:.3f}" for value in mean_metrics(maps, cases, smoothing_mm)]
             cost = [f"{evaluations / len(cases):.0f}", f"{seconds:.1f}"]
             print("|", " | ".join([change or "the preset", f"{smoothing_mm:g}", *row, *cost]), "|", flush=True)
