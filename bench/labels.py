@@ -12,7 +12,7 @@ from bench.pairing import by_subject, nifti_files
 from datasets.case import Affine, BoolArray, Case
 from datasets.dataset import Dataset
 from datasets.fingerprint import file_hash, fingerprint
-from datasets.reading import read_volume
+from datasets.reading import extracted_brain, read_image, read_volume
 from datasets.resampling import whole_voxel_transform
 
 VERSION = 1  # part of fingerprints: raise it when masks are read differently
@@ -32,15 +32,17 @@ def labels_dataset(settings: LabelSettings) -> Dataset:
     """Test cases without images, one for each label; their masks are read when they are asked for.
 
     Labels are the files with `lesion` in their names or, where no name says so, all but the brain masks. An
-    empty one is that of a healthy subject. BenchError when there are none, when a subject has two, or when no
-    brain mask is found.
+    empty one is that of a healthy subject. A subject without a brain mask gets the voxels above background of its
+    brain-extracted T1w image beside the labels. BenchError when there are none, when a subject has two, or when
+    no brain mask is found.
     """
     files = nifti_files(settings.labels)
-    labels = by_subject([f for f in files if "lesion" in _name(f)] or [f for f in files if not is_brain(f)], "label")
+    labels = by_subject(
+        [f for f in files if "lesion" in _name(f)] or [f for f in files if not (is_brain(f) or is_image(f))], "label"
+    )
     if not labels:
         raise BenchError(f"{settings.labels} holds brain masks only: name the folder of the lesion masks.")
-    beside = by_subject([path for path in files if is_brain(path)], "brain mask")
-    brains = brain_masks(settings.brain_masks) if settings.brain_masks else beside
+    brains = brain_masks(settings.brain_masks) if settings.brain_masks else brains_beside(files)
     if not brains.keys() & labels.keys():
         raise BenchError(
             f"{settings.brain_masks or settings.labels} holds no brain mask of these subjects, such as "
@@ -69,6 +71,17 @@ def brain_masks(folder: Path) -> dict[str, Path]:
     return by_subject([path for path in files if is_brain(path)] or files, "brain mask")
 
 
+def brains_beside(files: Sequence[Path]) -> dict[str, Path]:
+    """Subject id -> its brain mask or, without one, its T1w image, among the files of a folder of labels."""
+    images = by_subject([path for path in files if is_image(path)], "T1w image")
+    return images | by_subject([path for path in files if is_brain(path)], "brain mask")
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file's name is that of a T1w image."""
+    return path.name.split(".nii")[0].endswith("_T1w")
+
+
 def is_brain(path: Path) -> bool:
     """Whether a file's name is that of a brain mask."""
     return "brain" in _name(path) and "mask" in _name(path) and "lesion" not in _name(path)
@@ -92,9 +105,17 @@ class LabelledCases(Sequence[Case]):
         if name not in self.brains:
             raise BenchError(f"{name} has no brain mask: put {name}_desc-brain_mask.nii.gz beside the others.")
         lesion_mask, affine = read_mask(self.labels[name])
-        brain_mask, brain_affine = read_mask(self.brains[name])
+        brain_mask, brain_affine = read_brain(self.brains[name])
         check_grid(self.brains[name], brain_mask.shape, brain_affine, self.labels[name], lesion_mask.shape, affine)
         return Case(name, np.empty((0, *brain_mask.shape), np.float32), brain_mask, lesion_mask, affine, ())
+
+
+def read_brain(path: Path) -> tuple[BoolArray, Affine]:
+    """A brain mask (X, Y, Z), or that of a brain-extracted image, and its affine. BenchError when unusable."""
+    if not is_image(path):
+        return read_mask(path)
+    image, affine = read_image(path)
+    return extracted_brain(image, path, affine), affine
 
 
 def read_mask(path: Path) -> tuple[BoolArray, Affine]:

@@ -73,6 +73,18 @@ def test_maps_of_any_program_are_evaluated_and_stand_on_the_board(folders):
     assert board["rows"][0]["external"] and board["rows"][0]["place"] == 1
 
 
+def test_without_brain_masks_the_brain_extracted_images_beside_the_labels_say_what_is_brain(folders):
+    evaluate(folders / "maps", "--labels", folders / "labels")
+    by_mask = only_run(folders)
+    for index, name in enumerate(IDS):
+        (folders / "labels" / f"{name}_desc-brain_mask.nii.gz").unlink()
+        write(folders / "labels" / f"{name}_desc-brain_T1w.nii.gz", 100.0 * volumes(index)[0])
+    shown = evaluate(folders / "maps", "--labels", folders / "labels", "--method-name", "by-image")
+    assert shown.exit_code == 0, shown.output
+    by_image = next(run for run in map(load_run, run_files(folders / "workspace")) if run.method == "by-image")
+    assert [case.metrics for case in by_image.cases] == [case.metrics for case in by_mask.cases]
+
+
 def test_the_same_labels_share_a_board_and_another_protocol_needs_no_maps(folders):
     evaluate(folders / "maps", "--labels", folders / "labels", "--method-name", "one")
     evaluate(folders / "maps", "--labels", folders / "labels", "--method-name", "two")
