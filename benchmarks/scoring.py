@@ -6,13 +6,15 @@ Weights are untrained: they do not change the time. The named peer is the plain 
 goes about it: the network in float32 over the whole volume, the flow over every voxel of it. Ours runs the network
 on the box of the brain, in bfloat16 where the processor has it, and the flow on brain voxels only. The peer is
 measured on one noise level and on a twentieth of the voxels in the same process, and scaled up; both do the same
-arithmetic for each voxel, so that is fair to within a few percent.
+arithmetic for each voxel, so that is fair to within a few percent. Restoration and Inpaint are one network evaluation
+on the box of the brain, measured here too, times the evaluations of their preset.
 """
 
 import argparse
 import json
 import resource
 import time
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ from bench.registry import method
 from datasets.case import Case
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.score_model import ScoreModel, build_network
+from methods.images import brain_box
 from methods.msma.conditional import ConditionalDensity, Patches
 from methods.msma.patch_density import PatchDensity, PatchDensityConfig
 from methods.msma.position import voxel_coordinates
@@ -70,6 +73,19 @@ def peer_s(found: PatchDensity, case: Case) -> tuple[float, float]:
     return network, flow
 
 
+@torch.no_grad()
+def sampling_s(found: PatchDensity, case: Case, preset: str) -> dict[str, float]:
+    """Seconds a case of the methods that sample, from one network evaluation and how many they make."""
+    box = brain_box(case, found.model.multiple_of)
+    image = torch.from_numpy(case.image[(slice(None), *box)].copy())[None]
+    one_s = min(seconds(lambda: found.model.noise_direction(image, torch.tensor([0.1]))) for _ in range(2))
+    times = {}
+    for name in ("restoration", "inpaint"):
+        config: Any = resolve({name: method(name)}, preset, None, [], [])[name]
+        times[f"{name}_s"] = round(one_s * config.runs * config.sampler.evaluations, 1)
+    return times
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", choices=["cpu", "paper"], default="cpu")
@@ -83,6 +99,7 @@ def main() -> None:
     with torch.no_grad():
         ours = min(seconds(lambda: found.negative_log_likelihood(case)) for _ in range(arguments.repeats))
     network, flow = peer_s(found, case)
+    sampling = sampling_s(found, case, arguments.preset)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     numbers = {
         "preset": arguments.preset,
@@ -92,6 +109,8 @@ def main() -> None:
         "peer_flow_s": round(flow, 2),
         "peer_s": round(network + flow, 2),
         "ratio": round((network + flow) / ours, 2),
+        **sampling,
+        **{name.replace("_s", "_ratio"): round(value / ours, 1) for name, value in sampling.items()},
         "peak_memory_mb": round(peak_mb),
         "brain_voxels": int(case.brain_mask.sum()),
     }
