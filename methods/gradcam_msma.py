@@ -1,6 +1,7 @@
 """GradCAM-MSMA: which voxels make the image's score norms unlikely, by Guided Grad-CAM."""
 
 import warnings
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from bench.component import Component
 from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
 from bench.registry import register
 from methods.diffusion.config import ScoreModelConfig
@@ -16,7 +18,7 @@ from methods.diffusion.network import ScoreNetwork
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
 from methods.msma.mixture import NormMixture, NormMixtureConfig, log_norm, whole_image_norms
-from methods.reconstruction.difference import smoothed
+from methods.reconstruction.healthy import HealthyMean, HealthyMeanConfig, RawMap, finished_map
 from methods.reconstruction.runs import brain_image
 
 
@@ -27,6 +29,12 @@ class GradCAMConfig(MethodConfig):
     mixture: NormMixtureConfig = Field(NormMixtureConfig(), description="density of whole-image score norms")
     join_channels: Literal["sum", "absolute"] = Field(
         "sum", description="gradients of channels added with their signs, or their absolute values"
+    )
+    attention: Literal["relu", "lifted"] = Field(
+        "relu", description="Grad-CAM with negative sums cut off, or with all sums, raised so that the lowest is 0"
+    )
+    healthy_cases: int = Field(
+        0, ge=0, description="training cases by whose mean map maps are divided; 0: not divided, as in the paper"
     )
     smoothing_mm: float = Field(0.0, ge=0, le=20, description="sigma of the Gaussian mean of the map, in mm")
 
@@ -47,38 +55,62 @@ class GradCAMMSMA(Detector):
         paper_row="GradCAM-MSMA",
     )
     Config = GradCAMConfig
+    healthy: HealthyMean | None = None
 
     @classmethod
     def contract_config(cls) -> Any:
         mixture = NormMixtureConfig(noise_levels=2, highest_sigma=0.5, lowest_sigma=0.1)
-        return cls.Config(score_model=tiny_score_model(), mixture=mixture)
+        return cls.Config(score_model=tiny_score_model(), mixture=mixture, attention="lifted", healthy_cases=2)
 
     def fit(self, train: Cases, validation: Cases, context: FitContext) -> None:
         """The diffusion model, and the mixture over its norms."""
         self.model = context.fitted(ScoreModel, self.config.score_model)
         self.mixture = context.fitted(NormMixture, self.config.mixture, upstream=self.model)
         allow_guided_backpropagation(self.model.network)
+        if self.config.healthy_cases:
+            mean = HealthyMeanConfig(method=attribution_settings(self.config), cases=self.config.healthy_cases)
+            self.healthy = context.fitted(HealthyAttribution, mean, upstream=self.mixture)
 
     def score(self, case: Case) -> FloatArray:
         """(X, Y, Z) float32, zero outside the brain."""
-        image, box = brain_image(self.model, case)
-        brain_mask = torch.from_numpy(case.brain_mask[box]).to(self.model.device)
-        slopes = likelihood_slopes(self.mixture, whole_image_norms(self.model, case, self.mixture.noise_levels))
-        attention, gradient = torch.zeros_like(image[0]), torch.zeros_like(image)
-        for sigma, slope in zip(self.mixture.noise_levels, slopes, strict=True):
-            at_level = LevelLikelihood(self.model, sigma, slope, brain_mask)
-            attention += grad_cam(at_level, image)
-            gradient += guided_gradient(at_level, image)
-        joined = gradient.abs().sum(dim=0) if self.config.join_channels == "absolute" else gradient.sum(dim=0)
-        if not attention.any():  # where no level finds anything against the image, the gradient alone ranks its voxels
-            attention = torch.ones_like(attention)
-        values = (attention * joined * brain_mask).cpu().numpy()
-        if self.config.smoothing_mm > 0:
-            inside = case.brain_mask[box].astype(np.float32)
-            values = smoothed(values, inside, self.config.smoothing_mm / np.array(case.spacing_mm))
-        anomaly_map = np.zeros(case.brain_mask.shape, dtype=np.float32)
-        anomaly_map[box] = values
-        return anomaly_map
+        raw = attribution(self.config, self.mixture, case)
+        return finished_map(case, raw, self.healthy, self.config.smoothing_mm)
+
+
+def attribution(config: GradCAMConfig, mixture: NormMixture, case: Case) -> FloatArray:
+    """Guided Grad-CAM of one case: (X, Y, Z) float32, zero outside the brain."""
+    model = mixture.model
+    image, box = brain_image(model, case)
+    brain_mask = torch.from_numpy(case.brain_mask[box]).to(model.device)
+    slopes = likelihood_slopes(mixture, whole_image_norms(model, case, mixture.noise_levels))
+    attention, gradient = torch.zeros_like(image[0]), torch.zeros_like(image)
+    for sigma, slope in zip(mixture.noise_levels, slopes, strict=True):
+        at_level = LevelLikelihood(model, sigma, slope, brain_mask)
+        attention += grad_cam(at_level, image, relu=config.attention == "relu")
+        gradient += guided_gradient(at_level, image)
+    if config.attention == "lifted":
+        attention -= attention[brain_mask].min()
+    joined = gradient.abs().sum(dim=0) if config.join_channels == "absolute" else gradient.sum(dim=0)
+    anomaly_map = np.zeros(case.brain_mask.shape, dtype=np.float32)
+    anomaly_map[box] = (attention * joined * brain_mask).cpu().numpy()
+    return anomaly_map
+
+
+def attribution_settings(config: GradCAMConfig) -> dict[str, Any]:
+    """What shapes the attribution: all but what is done to it afterwards."""
+    return config.model_dump(mode="json", exclude={"healthy_cases", "smoothing_mm"})
+
+
+class HealthyAttribution(HealthyMean):
+    """Mean attribution of healthy images."""
+
+    name = "healthy-attribution"
+
+    @classmethod
+    def raw_map(cls, settings: dict[str, Any], upstream: Component[Any] | None, seed: int) -> RawMap:
+        assert isinstance(upstream, NormMixture)
+        allow_guided_backpropagation(upstream.model.network)
+        return partial(attribution, GradCAMConfig.model_validate(settings), upstream)
 
 
 class GuidedSiLU(nn.ReLU):
@@ -125,13 +157,13 @@ class LevelLikelihood(nn.Module):
         return self.slope * log_norm(direction, self.brain_mask)[None]
 
 
-def grad_cam(likelihood: LevelLikelihood, image: Tensor) -> Tensor:
-    """(X, Y, Z) >= 0: channels of the last up block, weighted by their mean gradient, negative sums cut off."""
+def grad_cam(likelihood: LevelLikelihood, image: Tensor, relu: bool = True) -> Tensor:
+    """(X, Y, Z): channels of the last up block, weighted by their mean gradient; relu cuts off negative sums."""
     from captum.attr import LayerGradCam
 
     layer = likelihood.network.up[0][-1]  # type: ignore[index]
     images = image[None].requires_grad_()
-    attribution: Tensor = LayerGradCam(likelihood, layer).attribute(images, relu_attributions=True)
+    attribution: Tensor = LayerGradCam(likelihood, layer).attribute(images, relu_attributions=relu)
     return attribution[0, 0].detach().float()
 
 
