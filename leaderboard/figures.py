@@ -157,7 +157,7 @@ def _draw(slices: Sequence[Slice]) -> "Figure":
     for row, title in enumerate([f"{slices[0].channel} and lesions", *titles]):
         axes[row, 0].set_ylabel(title.replace(":", "\n"), fontsize=7)
     _mark_sides(axes[0, 0])
-    bar = figure.colorbar(shown, ax=list(axes[1:, :].flat), shrink=0.5, ticks=[0, 1], aspect=30)
+    bar = figure.colorbar(shown, ax=list(axes.flat), shrink=0.4, ticks=[0, 1], aspect=30)
     bar.ax.set_yticklabels([f"{LOW:g}th", f"{HIGH:g}th"], fontsize=6)
     bar.set_label("percentile of the case's scores inside the brain", fontsize=6)
     return figure
