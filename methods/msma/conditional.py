@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from methods.msma.patch_density import PatchDensityConfig
 
 VALIDATIONS = 10
-CHUNK = 32768  # patches evaluated at a time: keeps memory small and the processor's cache warm
+CHUNK = 8192  # patches evaluated at a time: keeps memory small and the processor's cache warm
 
 
 class Patches(NamedTuple):

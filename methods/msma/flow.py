@@ -9,6 +9,8 @@ import zuko
 import zuko.mixtures
 from torch import Tensor, nn
 
+from methods.diffusion.precision import arithmetic
+
 
 class ResidualMLP(nn.Module):
     """A linear layer, residual blocks of two linear layers, a linear layer."""
@@ -25,10 +27,12 @@ class ResidualMLP(nn.Module):
             self.last.bias.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.first(x)
-        for inner, outer in zip(self.inner, self.outer, strict=True):
-            h = h + outer(F.silu(inner(F.silu(h))))
-        out: Tensor = self.last(F.silu(h))
+        # Scoring spends most of its time here; the splines themselves stay in float32.
+        with arithmetic(x.device.type, bfloat16=not self.training):
+            h = self.first(x)
+            for inner, outer in zip(self.inner, self.outer, strict=True):
+                h = h + outer(F.silu(inner(F.silu(h))))
+            out: Tensor = self.last(F.silu(h))
         return out.float()
 
 
