@@ -37,7 +37,7 @@ CANDIDATES = {
     "restoration": ["", "healthy_cases=0", "start_sigma=1.0"],
     "inpaint": ["", "healthy_cases=0", "cell_voxels=5"],
     "ae": ["", "healthy_cases=0", "autoencoder.channels=[24,48,32]"],
-    "gradcam-msma": ["", "attention=relu", "healthy_cases=8"],
+    "gradcam-msma": ["", "attention=relu"],
 }
 SMOOTHING_MM = (0.0, 2.0, 4.0)
 METRICS = ("hd99_vox", "msd_vox", "tpr", "ppv", "average_precision")
