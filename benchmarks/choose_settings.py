@@ -35,7 +35,7 @@ CANDIDATES = {
         "patches.join_channels=sum",
     ],
     "restoration": ["", "healthy_cases=0", "start_sigma=1.0"],
-    "inpaint": ["", "healthy_cases=0", "cell_voxels=5"],
+    "inpaint": ["", "healthy_cases=0"],
     "ae": ["", "healthy_cases=0", "autoencoder.channels=[24,48,32]"],
     "gradcam-msma": ["", "attention=relu"],
 }
