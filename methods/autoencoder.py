@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from bench.component import Component, ComponentConfig
-from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
+from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodInfo
 from bench.errors import BenchError
 from bench.registry import register
 from bench.seeds import derived_seed
@@ -19,7 +19,7 @@ from methods.diffusion.augmentation import augment
 from methods.diffusion.precision import arithmetic
 from methods.images import ImageBank, brain_box, pad_to
 from methods.reconstruction.difference import difference_map
-from methods.reconstruction.healthy import HealthyMean, HealthyMeanConfig, RawMap, finished_map
+from methods.reconstruction.healthy import HealthyMean, HealthyMeanConfig, RawMap, RelativeConfig, finished_map
 
 VALIDATIONS = 5
 SMALLEST_EDGE = 4  # oneDNN's bfloat16 gradients are wrong on volumes with shorter edges
@@ -164,14 +164,10 @@ def build_network(config: AutoencoderConfig, channels: int, seed: int) -> nn.Seq
         return nn.Sequential(autoencoder, nn.PReLU(), nn.Conv3d(config.last_channels, channels, 1))
 
 
-class AEConfig(MethodConfig):
+class AEConfig(RelativeConfig):
     """Settings of the method."""
 
     autoencoder: AutoencoderConfig = Field(AutoencoderConfig(), description="network and training")
-    healthy_cases: int = Field(
-        0, ge=0, description="training cases by whose mean map maps are divided; 0: not divided, as in the paper"
-    )
-    smoothing_mm: float = Field(0.0, ge=0, le=20, description="sigma of the Gaussian mean of the map, in mm")
 
 
 @register

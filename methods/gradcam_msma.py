@@ -11,18 +11,25 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from bench.component import Component
-from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
+from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodInfo
 from bench.registry import register
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import ScoreNetwork
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
 from methods.msma.mixture import NormMixture, NormMixtureConfig, log_norm, whole_image_norms
-from methods.reconstruction.healthy import HealthyMean, HealthyMeanConfig, RawMap, finished_map
+from methods.reconstruction.healthy import (
+    HealthyMean,
+    HealthyMeanConfig,
+    RawMap,
+    RelativeConfig,
+    finished_map,
+    raw_settings,
+)
 from methods.reconstruction.runs import brain_image
 
 
-class GradCAMConfig(MethodConfig):
+class GradCAMConfig(RelativeConfig):
     """Settings of the method; the defaults are the paper's and its authors' code's."""
 
     score_model: ScoreModelConfig = Field(ScoreModelConfig(), description="the diffusion model")
@@ -33,10 +40,6 @@ class GradCAMConfig(MethodConfig):
     attention: Literal["relu", "lifted"] = Field(
         "relu", description="Grad-CAM with negative sums cut off, or with all sums, raised so that the lowest is 0"
     )
-    healthy_cases: int = Field(
-        0, ge=0, description="training cases by whose mean map maps are divided; 0: not divided, as in the paper"
-    )
-    smoothing_mm: float = Field(0.0, ge=0, le=20, description="sigma of the Gaussian mean of the map, in mm")
 
 
 @register
@@ -68,7 +71,7 @@ class GradCAMMSMA(Detector):
         self.mixture = context.fitted(NormMixture, self.config.mixture, upstream=self.model)
         allow_guided_backpropagation(self.model.network)
         if self.config.healthy_cases:
-            mean = HealthyMeanConfig(method=attribution_settings(self.config), cases=self.config.healthy_cases)
+            mean = HealthyMeanConfig(method=raw_settings(self.config), cases=self.config.healthy_cases)
             self.healthy = context.fitted(HealthyAttribution, mean, upstream=self.mixture)
 
     def score(self, case: Case) -> FloatArray:
@@ -96,11 +99,6 @@ def attribution(config: GradCAMConfig, mixture: NormMixture, case: Case) -> Floa
     return anomaly_map
 
 
-def attribution_settings(config: GradCAMConfig) -> dict[str, Any]:
-    """What shapes the attribution: all but what is done to it afterwards."""
-    return config.model_dump(mode="json", exclude={"healthy_cases", "smoothing_mm"})
-
-
 class HealthyAttribution(HealthyMean):
     """Mean attribution of healthy images."""
 
@@ -109,7 +107,6 @@ class HealthyAttribution(HealthyMean):
     @classmethod
     def raw_map(cls, settings: dict[str, Any], upstream: Component[Any] | None, seed: int) -> RawMap:
         assert isinstance(upstream, NormMixture)
-        allow_guided_backpropagation(upstream.model.network)
         return partial(attribution, GradCAMConfig.model_validate(settings), upstream)
 
 

@@ -10,7 +10,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from bench.component import Component
-from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
+from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodInfo
 from bench.registry import register
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.sampler import Hold, SamplerConfig, in_batches, sample, unit_noise
@@ -18,11 +18,18 @@ from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
 from methods.reconstruction.checkerboard import Pattern, hidden_half
 from methods.reconstruction.difference import difference_map
-from methods.reconstruction.healthy import HealthyMean, HealthyMeanConfig, RawMap, finished_map
+from methods.reconstruction.healthy import (
+    HealthyMean,
+    HealthyMeanConfig,
+    RawMap,
+    RelativeConfig,
+    finished_map,
+    raw_settings,
+)
 from methods.reconstruction.runs import brain_image, case_generator, check_start, score_of
 
 
-class InpaintConfig(MethodConfig):
+class InpaintConfig(RelativeConfig):
     """Settings of the inpainting; the defaults are the paper's and its authors' code's."""
 
     score_model: ScoreModelConfig = Field(ScoreModelConfig(), description="the diffusion model")
@@ -34,10 +41,6 @@ class InpaintConfig(MethodConfig):
     cell_voxels: int = Field(3, ge=1, le=64, description="edge of a cell of the mask in voxels")
     runs: int = Field(10, ge=2, le=1000, description="inpaintings; every second hides the other half")
     runs_at_once: int = Field(10, ge=1, description="runs in one batch: more take more memory")
-    healthy_cases: int = Field(
-        0, ge=0, description="training cases by whose mean map maps are divided; 0: not divided, as in the paper"
-    )
-    smoothing_mm: float = Field(0.0, ge=0, le=20, description="sigma of the Gaussian mean of the map, in mm")
 
     @model_validator(mode="after")
     def _start_is_known_to_the_model(self) -> Self:
@@ -73,7 +76,7 @@ class Inpaint(Detector):
         self.model = context.fitted(ScoreModel, self.config.score_model)
         self.seed = context.seed
         if self.config.healthy_cases:
-            mean = HealthyMeanConfig(method=sampling_settings(self.config), cases=self.config.healthy_cases)
+            mean = HealthyMeanConfig(method=raw_settings(self.config), cases=self.config.healthy_cases)
             self.healthy = context.fitted(HealthyInpainting, mean, upstream=self.model)
 
     def score(self, case: Case) -> FloatArray:
@@ -100,11 +103,6 @@ def inpainting_difference(config: InpaintConfig, model: ScoreModel, seed: int, c
         total += (sampled * hidden).sum(dim=0)
         times_hidden += hidden.sum(dim=(0, 1))
     return difference_map(case, box, (total / times_hidden).cpu().numpy())
-
-
-def sampling_settings(config: InpaintConfig) -> dict[str, Any]:
-    """What shapes the difference: all but what is done to it afterwards, and how many runs share a batch."""
-    return config.model_dump(mode="json", exclude={"healthy_cases", "smoothing_mm", "runs_at_once"})
 
 
 class HealthyInpainting(HealthyMean):

@@ -127,14 +127,20 @@ def blurred(image: FloatArray, case: Case, sigma: Array) -> FloatArray:
 
 def _moments(first: Array, second: Array, count: Array, sigma: Array) -> tuple[Array, Array]:
     """Mean and sd from sums over cases, blurred together, with the whole brain's moments as a weak prior."""
-    total = max(count.sum(), 1.0)
-    brain_mean = first.sum(axis=(1, 2, 3), keepdims=True) / total
-    brain_second = second.sum(axis=(1, 2, 3), keepdims=True) / total
-    smooth = (0.0, *sigma)
-    weight = ndimage.gaussian_filter(count, sigma)[None] + PRIOR_CASES
-    mean = (ndimage.gaussian_filter(first, smooth) + PRIOR_CASES * brain_mean) / weight
-    variance = (ndimage.gaussian_filter(second, smooth) + PRIOR_CASES * brain_second) / weight - mean**2
+    mean = local_mean(first, count, sigma)
+    variance = local_mean(second, count, sigma) - mean**2
     return mean, np.sqrt(np.maximum(variance, 1e-8))
+
+
+def local_mean(total: Array, count: Array, sigma: Array) -> Array:
+    """Mean around each voxel, (..., X, Y, Z), from sums over cases and the number of brains (X, Y, Z) there.
+
+    Both are blurred alike (sigma in voxels), and the whole brain's mean weighs as much as PRIOR_CASES.
+    """
+    overall = total.sum(axis=(-3, -2, -1), keepdims=True) / max(count.sum(), 1.0)
+    blurred_total = ndimage.gaussian_filter(total, (0.0,) * (total.ndim - 3) + tuple(sigma))
+    weight = ndimage.gaussian_filter(count, sigma) + PRIOR_CASES
+    return np.asarray((blurred_total + PRIOR_CASES * overall) / weight)
 
 
 def _full_grid(coarse: FloatArray, shape: tuple[int, ...]) -> FloatArray:

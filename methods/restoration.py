@@ -7,7 +7,7 @@ import torch
 from pydantic import Field, model_validator
 
 from bench.component import Component
-from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
+from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodInfo
 from bench.registry import register
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.sampler import SamplerConfig, in_batches, sample
@@ -15,11 +15,18 @@ from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.sde import add_noise
 from methods.diffusion.tiny import tiny_score_model
 from methods.reconstruction.difference import difference_map
-from methods.reconstruction.healthy import HealthyMean, HealthyMeanConfig, RawMap, finished_map
+from methods.reconstruction.healthy import (
+    HealthyMean,
+    HealthyMeanConfig,
+    RawMap,
+    RelativeConfig,
+    finished_map,
+    raw_settings,
+)
 from methods.reconstruction.runs import brain_image, case_generator, check_start, score_of
 
 
-class RestorationConfig(MethodConfig):
+class RestorationConfig(RelativeConfig):
     """Settings of the restoration; the defaults are the paper's."""
 
     score_model: ScoreModelConfig = Field(ScoreModelConfig(), description="the diffusion model")
@@ -29,10 +36,6 @@ class RestorationConfig(MethodConfig):
     )
     runs: int = Field(10, ge=1, le=1000, description="restorations that are averaged")
     runs_at_once: int = Field(10, ge=1, description="runs in one batch: more take more memory")
-    healthy_cases: int = Field(
-        0, ge=0, description="training cases by whose mean map maps are divided; 0: not divided, as in the paper"
-    )
-    smoothing_mm: float = Field(0.0, ge=0, le=20, description="sigma of the Gaussian mean of the map, in mm")
 
     @model_validator(mode="after")
     def _start_is_known_to_the_model(self) -> Self:
@@ -67,7 +70,7 @@ class Restoration(Detector):
         self.model = context.fitted(ScoreModel, self.config.score_model)
         self.seed = context.seed
         if self.config.healthy_cases:
-            mean = HealthyMeanConfig(method=sampling_settings(self.config), cases=self.config.healthy_cases)
+            mean = HealthyMeanConfig(method=raw_settings(self.config), cases=self.config.healthy_cases)
             self.healthy = context.fitted(HealthyRestoration, mean, upstream=self.model)
 
     def score(self, case: Case) -> FloatArray:
@@ -88,11 +91,6 @@ def restoration_difference(config: RestorationConfig, model: ScoreModel, seed: i
         start, _ = add_noise(batch, levels[0].expand(len(runs)), generator)
         total += sample(score_of(model), start, levels, config.sampler, generator).sum(dim=0)
     return difference_map(case, box, (total / config.runs).cpu().numpy())
-
-
-def sampling_settings(config: RestorationConfig) -> dict[str, Any]:
-    """What shapes the difference: all but what is done to it afterwards, and how many runs share a batch."""
-    return config.model_dump(mode="json", exclude={"healthy_cases", "smoothing_mm", "runs_at_once"})
 
 
 class HealthyRestoration(HealthyMean):

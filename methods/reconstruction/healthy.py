@@ -13,20 +13,34 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from scipy import ndimage
 
 from bench.component import Component, ComponentConfig
 from bench.context import FitContext
+from bench.detector import MethodConfig
 from bench.errors import BenchError
 from datasets.case import Case, Cases, FloatArray
+from methods.moments import local_mean
 from methods.reconstruction.difference import smoothed
 
 SMOOTHING_VOXELS = 1.5  # of the mean map: a few cases then suffice
-PRIOR_CASES = 0.5  # weight of the mean over all places, which rules where few brains reach
 GRID_STEP = 2  # the mean is smooth, so it is kept at half resolution
 
 RawMap = Callable[[Case], FloatArray]
 """A method's map before it is set against the healthy mean: (X, Y, Z) float32 >= 0, zero outside the brain."""
+
+
+class RelativeConfig(MethodConfig):
+    """Settings of a method whose maps can be set against healthy ones."""
+
+    healthy_cases: int = Field(
+        0, ge=0, description="training cases by whose mean map maps are divided; 0: not divided, as in the paper"
+    )
+    smoothing_mm: float = Field(0.0, ge=0, le=20, description="sigma of the Gaussian mean of the map, in mm")
+
+
+def raw_settings(config: RelativeConfig) -> dict[str, Any]:
+    """What shapes a method's raw map: all but what is done to it afterwards, and how many runs share a batch."""
+    return config.model_dump(mode="json", exclude={"healthy_cases", "smoothing_mm", "runs_at_once"})
 
 
 class HealthyMeanConfig(ComponentConfig):
@@ -66,9 +80,7 @@ class HealthyMean(Component[HealthyMeanConfig]):
                 total += raw_map(case) * case.brain_mask
                 count += case.brain_mask
                 tick()
-        overall = total.sum() / max(count.sum(), 1)
-        weight = ndimage.gaussian_filter(count, SMOOTHING_VOXELS) + PRIOR_CASES
-        mean = (ndimage.gaussian_filter(total, SMOOTHING_VOXELS) + PRIOR_CASES * overall) / weight
+        mean = local_mean(total, count, np.full(3, SMOOTHING_VOXELS))
         return cls(config, np.maximum(mean, 1e-6).astype(np.float32))
 
     def state(self) -> dict[str, torch.Tensor]:
