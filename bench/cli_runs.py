@@ -47,7 +47,7 @@ def run(
         **{"name": dataset, "root": root, "train_root": train_root, "table": table},
         **{"preset": preset, "seed": dataset_seed, "cases": cases, "align": align},
     )
-    options.set_threads(threads)
+    options.set_up_processor(threads)
     with reporter() as view:
         results = run(Bench(workspace, view, workers), choice, settings, chosen_protocol, again)
     print_runs(results, workspace)
@@ -85,7 +85,7 @@ def fit(
         **{"name": dataset, "root": root, "train_root": train_root, "table": table},
         **{"preset": preset, "seed": dataset_seed, "align": align},
     )
-    options.set_threads(threads)
+    options.set_up_processor(threads)
     with reporter() as view:
         bench = Bench(workspace, view)
         failed = fit_components(bench, choice, settings)
@@ -123,7 +123,7 @@ def check(name: Annotated[str, typer.Argument(help="A registered method, also of
     from bench.contract import check_method
     from bench.registry import method
 
-    options.set_threads(None)
+    options.set_up_processor(None)
     checks = check_method(method(name))
     for point in checks:
         typer.echo(

@@ -125,12 +125,14 @@ def chosen_protocol(name: str) -> "Protocol":
         raise BenchError(str(error)) from error
 
 
-def set_threads(threads: int | None) -> None:
-    """Use this many CPU threads, or as many as timing finds best."""
+def set_up_processor(threads: int | None) -> None:
+    """Use this many CPU threads, or as many as timing finds best, and keep memory that is freed."""
     import torch
 
+    from bench.allocation import keep_freed_memory
     from bench.threads import choose_threads
 
+    keep_freed_memory()
     if threads is None:
         choose_threads()
     else:
