@@ -1,7 +1,7 @@
 """Memory that is freed stays with the process, for the next array.
 
 By default the C library hands every large array back to the system and asks for fresh pages the next time, which
-the system must clear: on a virtual machine that took half of the time of scoring a case.
+the system must clear: on a virtual machine that took a third of the time of a network evaluation.
 """
 
 import ctypes

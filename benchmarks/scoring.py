@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.allocation import keep_freed_memory
+from bench.options import set_up_processor
 from bench.presets import resolve
 from bench.registry import method
 from datasets.case import Case
@@ -95,8 +95,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    keep_freed_memory()  # as `bench run` does
+    set_up_processor(arguments.threads)  # as `bench run` does
     config = resolve({"spatial-msma": method("spatial-msma")}, arguments.preset, None, [], [])["spatial-msma"]
     found, case = untrained(config.score_model, config.patches), brain_case()  # type: ignore[attr-defined]
     with torch.no_grad():
