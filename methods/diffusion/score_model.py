@@ -11,7 +11,7 @@ from bench.seeds import derived_seed
 from datasets.case import Cases
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import ScoreNetwork
-from methods.diffusion.precision import arithmetic, inference_memory_format
+from methods.diffusion.precision import arithmetic
 from methods.diffusion.sde import VarianceExploding
 from methods.diffusion.training import train_network
 
@@ -30,8 +30,7 @@ class ScoreModel(Component[ScoreModelConfig]):
     ) -> None:
         self.config = config
         self.device = device
-        self.memory_format = inference_memory_format(device)
-        self.network = network.to(device=device, memory_format=self.memory_format).eval()  # type: ignore[call-overload]
+        self.network = network.to(device=device, memory_format=torch.channels_last_3d).eval()  # type: ignore[call-overload]
         self.network.requires_grad_(False)
         self.process = VarianceExploding(config.sigma_min, config.sigma_max)
         self.multiple_of = network.multiple_of
@@ -74,7 +73,7 @@ class ScoreModel(Component[ScoreModelConfig]):
         """
         self.network_evaluations += image.shape[0]
         with arithmetic(self.device, self.config.bfloat16):
-            out: Tensor = self.network(image.contiguous(memory_format=self.memory_format), sigma)
+            out: Tensor = self.network(image.contiguous(memory_format=torch.channels_last_3d), sigma)
         return out.float()
 
 

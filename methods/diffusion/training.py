@@ -20,7 +20,7 @@ from bench.seeds import derived_seed
 from datasets.case import Cases
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import ScoreNetwork
-from methods.diffusion.precision import arithmetic, has_bfloat16, memory_format
+from methods.diffusion.precision import arithmetic, has_bfloat16, training_memory_format
 from methods.diffusion.sde import VarianceExploding, add_noise
 from methods.images import ImageBank
 
@@ -66,7 +66,7 @@ class TrainingState:
     def __init__(self, network: ScoreNetwork, config: ScoreModelConfig, context: FitContext) -> None:
         self.config = config
         self.device = context.device
-        self.network = network.to(device=context.device, memory_format=memory_format(context.device)).train()  # type: ignore[call-overload]
+        self.network = network.to(device=context.device, memory_format=training_memory_format(context.device)).train()  # type: ignore[call-overload]
         self.process = VarianceExploding(config.sigma_min, config.sigma_max)
         self.optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
         self.average = {name: value.detach().clone() for name, value in network.state_dict().items()}
@@ -164,7 +164,7 @@ def denoising_loss(
     bfloat16: bool,
 ) -> Tensor:
     """Mean squared difference of the estimated and the true noise."""
-    noisy = noisy.to(device).contiguous(memory_format=memory_format(device))
+    noisy = noisy.to(device).contiguous(memory_format=training_memory_format(device))
     with arithmetic(device, bfloat16):
         estimate = network(noisy, sigma.to(device))
     return (estimate.float() + noise.to(device)).square().mean()

@@ -1,6 +1,8 @@
+import pytest
 import torch
 
 from methods.diffusion.config import ScoreModelConfig
+from methods.diffusion.network import GroupNorm
 from methods.diffusion.precision import arithmetic, has_bfloat16
 from methods.diffusion.score_model import build_network
 
@@ -45,3 +47,22 @@ def test_bfloat16_agrees_with_float32(tiny: ScoreModelConfig) -> None:
             rounded = network(image, torch.tensor([0.1])).float()
     tolerance = 0.03 if has_bfloat16("cpu") else 1e-6
     assert (rounded - exact).abs().max() < tolerance * exact.abs().max()
+
+
+@pytest.mark.parametrize("spread", [1.0, 0.05])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_group_norm_in_channels_last_agrees_with_float64(batch: int, spread: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    norm = GroupNorm(8)
+    norm.weight.data, norm.bias.data = torch.rand(8, generator=generator), torch.rand(8, generator=generator)
+    volumes = 3 + spread * torch.randn(batch, 8, 40, 40, 40, generator=generator)
+    volumes = volumes.contiguous(memory_format=torch.channels_last_3d).requires_grad_()
+    found = norm(volumes)
+    (gradient,) = torch.autograd.grad(found.square().sum() + found[0, 0, 0, 0, 0], volumes)
+
+    exact = volumes.detach().double().contiguous().requires_grad_()
+    expected = torch.nn.functional.group_norm(exact, 2, norm.weight.double(), norm.bias.double())
+    (exact_gradient,) = torch.autograd.grad(expected.square().sum() + expected[0, 0, 0, 0, 0], exact)
+    assert found.is_contiguous(memory_format=torch.channels_last_3d)
+    assert torch.allclose(found.double(), expected, atol=1e-5 / spread)
+    assert torch.allclose(gradient.double(), exact_gradient, rtol=1e-3, atol=1e-3 * exact_gradient.abs().max())
