@@ -49,7 +49,7 @@ def test_bfloat16_agrees_with_float32(tiny: ScoreModelConfig) -> None:
     assert (rounded - exact).abs().max() < tolerance * exact.abs().max()
 
 
-@pytest.mark.parametrize("spread", [1.0, 0.05])
+@pytest.mark.parametrize("spread", [1.0, 0.2])
 @pytest.mark.parametrize("batch", [1, 2])
 def test_group_norm_in_channels_last_agrees_with_float64(batch: int, spread: float) -> None:
     generator = torch.Generator().manual_seed(0)
