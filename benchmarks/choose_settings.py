@@ -1,6 +1,7 @@
 """Try settings of a method on validation cases with simulated lesions, and print a table of what they give.
 
-    python benchmarks/choose_settings.py restoration [--preset cpu] [--cases 4] [--workspace .bench] [--lesions paper]
+    python benchmarks/choose_settings.py restoration [--preset cpu] [--cases 4] [--lesions paper] [--threads N]
+                                                [--workspace .bench]
 
 Each row is the preset's config with the changes named. Test cases are never loaded. Components come from the
 workspace's store or the shipped weights, and are trained where neither has them.
@@ -14,6 +15,7 @@ import numpy as np
 
 from bench.console import SilentReporter
 from bench.detector import Case, FloatArray
+from bench.options import set_up_processor
 from bench.presets import resolve
 from bench.registry import method
 from bench.scoring import fitted_detector
@@ -50,8 +52,10 @@ def main() -> None:
     parser.add_argument("--preset", default="cpu")
     parser.add_argument("--lesions", default="paper", choices=("paper", "plain", "soft"))
     parser.add_argument("--cases", type=int, default=4)
+    parser.add_argument("--threads", type=int)
     parser.add_argument("--workspace", type=Path, default=Path(".bench"))
     chosen = parser.parse_args()
+    set_up_processor(chosen.threads)  # as `bench run` does
     dataset = load_dataset(
         DatasetSettings(
             name=chosen.dataset,

@@ -22,7 +22,7 @@ CHUNK = 8192  # patches evaluated at a time: keeps memory small and the processo
 
 
 class Patches(NamedTuple):
-    """Patches of one image. norms: (N, L); coordinates: (N, 3) in [-1, 1]; summary: (2 L,); image: (C, X, Y, Z)."""
+    """Patches of one image. norms: (N, K); coordinates: (N, 3) in [-1, 1]; summary: (2 K,); image: (C, X, Y, Z)."""
 
     norms: Tensor
     coordinates: Tensor
@@ -37,7 +37,8 @@ class ConditionalDensity(nn.Module):
         super().__init__()
         self.config = config
         context = 6 * (config.position_features // 6) + config.embedding_features
-        context += 2 * config.noise_levels * config.image_summary
+        norms = config.norms_per_patch(channels)
+        context += 2 * norms * config.image_summary
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.embed = (
@@ -46,7 +47,7 @@ class ConditionalDensity(nn.Module):
                 else None
             )
             self.flow = conditional_flow(
-                config.noise_levels,
+                norms,
                 context,
                 config.blocks,
                 config.hidden,
@@ -65,7 +66,7 @@ class ConditionalDensity(nn.Module):
         return torch.cat(parts) if parts else torch.zeros(0, device=device)
 
     def log_prob(self, norms: Tensor, coordinates: Tensor, image_features: Tensor) -> Tensor:
-        """(N,) log-likelihoods. norms: (N, L); coordinates: (N, 3); image_features: (N, F) or (F,)."""
+        """(N,) log-likelihoods. norms: (N, K); coordinates: (N, 3); image_features: (N, F) or (F,)."""
         place = position_code(coordinates, self.config.position_features)
         context = torch.cat([place, image_features.expand(len(place), -1)], dim=1)
         out: Tensor = self.flow(context).log_prob(norms)

@@ -11,20 +11,20 @@ SMALLEST_SD = 0.05
 
 
 class LocalMoments:
-    """Running sums over healthy cases; then smooth local mean and standard deviation."""
+    """Running sums over healthy cases of K log norms a voxel; then smooth local mean and standard deviation."""
 
-    def __init__(self, levels: int, shape: tuple[int, int, int]) -> None:
+    def __init__(self, norms: int, shape: tuple[int, int, int]) -> None:
         self.count = np.zeros(shape)
-        self.sums = np.zeros((2, levels, *shape))
+        self.sums = np.zeros((2, norms, *shape))
 
     def add(self, log_norms: Tensor, brain_mask: np.ndarray) -> None:
-        """log_norms: (L, X, Y, Z); only voxels of the brain mask (X, Y, Z) count."""
+        """log_norms: (K, X, Y, Z); only voxels of the brain mask (X, Y, Z) count."""
         values = np.where(brain_mask, log_norms.numpy(), 0)
         self.count += brain_mask
         self.sums += np.stack([values, values**2])
 
     def finish(self, smoothing_voxels: float) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation, (L, x, y, z) at half resolution.
+        """Mean and standard deviation, (K, x, y, z) at half resolution.
 
         Sums and counts are blurred alike, so that every place borrows from its neighbours inside the brain;
         where no brain was seen nearby, the mean over all places stands in.
@@ -44,5 +44,5 @@ def _shrink(values: np.ndarray) -> Tensor:
 
 
 def grow(moments: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """Moments at full resolution: (L, x, y, z) -> (L, X, Y, Z)."""
+    """Moments at full resolution: (K, x, y, z) -> (K, X, Y, Z)."""
     return F.interpolate(moments[None], size=shape, mode="trilinear", align_corners=False)[0]

@@ -21,7 +21,7 @@ from methods.diffusion.score_model import ScoreModel
 from methods.msma.conditional import ConditionalDensity, Patches, train_density
 from methods.msma.local_moments import LocalMoments, grow
 from methods.msma.position import voxel_coordinates
-from methods.msma.score_norms import score_norms
+from methods.msma.score_norms import ChannelJoin, score_norms
 
 SMALLEST_NORM = 1e-4
 
@@ -33,7 +33,9 @@ class PatchDensityConfig(ComponentConfig):
     highest_sigma: float = Field(88.06, gt=0, description="highest noise level, on the [-1, 1] image scale")
     lowest_sigma: float = Field(0.0657, gt=0, description="lowest noise level, on the [-1, 1] image scale")
     patch_size: Literal[1, 3, 5, 7] = Field(3, description="edge of a patch in voxels")
-    join_channels: Literal["norm", "sum"] = Field("norm", description="L2 over channels, or added as the authors do")
+    join_channels: ChannelJoin = Field(
+        "norm", description="norm: L2 over channels; sum: added, as the authors do; separate: a norm a channel"
+    )
     density: Literal["flow", "gaussian"] = Field("flow", description="gaussian: the ablation, one normal a voxel")
     smoothing_voxels: float = Field(1.5, ge=0, le=10, description="Gaussian blur of the local healthy moments")
     one_sided: bool = Field(False, description="only norms above the healthy mean count as anomalous")
@@ -54,6 +56,10 @@ class PatchDensityConfig(ComponentConfig):
     learning_rate: float = Field(3e-4, gt=0, description="of AdamW")
     weight_decay: float = Field(1e-5, ge=0, description="of AdamW")
     average_decay: float = Field(0.999, ge=0, lt=1, description="of the exponential moving average of weights")
+
+    def norms_per_patch(self, channels: int) -> int:
+        """How many norms describe a patch of an image with this many channels."""
+        return self.noise_levels * (channels if self.join_channels == "separate" else 1)
 
 
 class PatchDensity(Component[PatchDensityConfig]):
@@ -91,7 +97,7 @@ class PatchDensity(Component[PatchDensityConfig]):
         log_norms = [log_score_norms(config, upstream, case) for case in watched(train, context, "training")]
         masks = [torch.from_numpy(case.brain_mask) for case in train]
         shape = train[0].brain_mask.shape
-        moments = LocalMoments(config.noise_levels, shape)
+        moments = LocalMoments(config.norms_per_patch(len(context.channels)), shape)
         for values, mask in zip(log_norms, masks, strict=True):
             moments.add(spread(values, mask), mask.numpy())
         mean, sd = moments.finish(config.smoothing_voxels)
@@ -134,7 +140,7 @@ class PatchDensity(Component[PatchDensityConfig]):
         return self.figures
 
     def patches(self, case: Case, log_norms: Tensor) -> Patches:
-        """Standardised norms (N, L) of the N brain voxels of a case, with what the flow is told of them."""
+        """Standardised norms (N, K) of the N brain voxels of a case, with what the flow is told of them."""
         if case.brain_mask.shape != self.shape:
             raise BenchError(
                 f"{case.id} has a grid of {case.brain_mask.shape} voxels, but the patch density was fitted on "
@@ -164,7 +170,7 @@ class PatchDensity(Component[PatchDensityConfig]):
 
 
 def summary(norms: Tensor) -> Tensor:
-    """(2 L,) median and half of the central 68 % of an image's standardised norms: how sharp and noisy it is.
+    """(2 K,) median and half of the central 68 % of an image's standardised norms: how sharp and noisy it is.
 
     Lesions are a hundredth of the brain and hardly move them.
     """
@@ -173,14 +179,14 @@ def summary(norms: Tensor) -> Tensor:
 
 
 def log_score_norms(config: PatchDensityConfig, model: ScoreModel, case: Case) -> Tensor:
-    """(N, L) float16 logarithms of the score norms of the N brain voxels."""
+    """(N, K) float16 logarithms of the K score norms of each of the N brain voxels."""
     levels = model.process.noise_levels(config.noise_levels, config.highest_sigma, config.lowest_sigma)
     norms = score_norms(model, case, levels, config.patch_size, config.join_channels)
     return norms[:, torch.from_numpy(case.brain_mask)].T.clamp(min=SMALLEST_NORM).log().half()
 
 
 def spread(values: Tensor, mask: Tensor, outside: float = 0.0) -> Tensor:
-    """Put the values (N, L) of the voxels of a (X, Y, Z) mask back in place: (L, X, Y, Z) float32."""
+    """Put the values (N, K) of the voxels of a (X, Y, Z) mask back in place: (K, X, Y, Z) float32."""
     volume = torch.full((values.shape[1], *mask.shape), outside, dtype=torch.float32)
     volume[:, mask] = values.T.float()
     return volume

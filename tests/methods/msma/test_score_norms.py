@@ -11,15 +11,15 @@ from methods.msma.score_norms import patch_norm, score_norms
 def test_patch_norm_of_one_voxel_by_hand() -> None:
     score = torch.zeros(2, 5, 5, 5)
     score[:, 2, 2, 2] = torch.tensor([3.0, 4.0])
-    norm = patch_norm(score, 3, "norm")
+    (norm,) = patch_norm(score, 3, "norm")
     assert norm[2, 2, 2].item() == pytest.approx(5)
     assert norm[1, 1, 1].item() == pytest.approx(5)  # the corner of its 3 x 3 x 3 neighbourhood
     assert norm[0, 2, 2] == 0
-    assert patch_norm(score, 1, "norm")[1, 1, 1] == 0
+    assert patch_norm(score, 1, "norm")[0, 1, 1, 1] == 0
 
 
 def test_a_constant_score_adds_up_over_the_patch_and_loses_the_border() -> None:
-    norm = patch_norm(torch.full((1, 5, 5, 5), 2.0), 3, "norm")
+    (norm,) = patch_norm(torch.full((1, 5, 5, 5), 2.0), 3, "norm")
     assert norm[2, 2, 2].item() == pytest.approx((27 * 4) ** 0.5)
     assert norm[0, 0, 0].item() == pytest.approx((8 * 4) ** 0.5)
 
@@ -28,6 +28,13 @@ def test_opposite_channels_cancel_in_the_sum_only() -> None:
     score = torch.stack([torch.ones(4, 4, 4), -torch.ones(4, 4, 4)])
     assert patch_norm(score, 3, "sum").max() == 0
     assert patch_norm(score, 1, "norm").min().item() == pytest.approx(2**0.5)
+
+
+def test_separate_channels_have_norms_of_their_own() -> None:
+    score = torch.stack([torch.full((4, 4, 4), 2.0), torch.full((4, 4, 4), -3.0)])
+    norms = patch_norm(score, 3, "separate")
+    assert norms[:, 1, 1, 1].tolist() == pytest.approx([27**0.5 * 2, 27**0.5 * 3])
+    assert norms.square().sum(dim=0).sqrt().allclose(patch_norm(score, 3, "norm")[0])
 
 
 def test_score_norms_match_the_closed_form_of_gaussian_data() -> None:
@@ -45,3 +52,6 @@ def test_score_norms_match_the_closed_form_of_gaussian_data() -> None:
     for found, sigma in zip(norms, levels.tolist(), strict=True):
         expected = sigma * np.sqrt(((image - mean) ** 2).sum(0)) / (sd**2 + sigma**2)
         np.testing.assert_allclose(found, expected, rtol=1e-4)
+    separate = score_norms(model, case, levels, patch_size=1, join="separate").numpy()  # type: ignore[arg-type]
+    assert separate.shape == (4, 16, 16, 16)
+    np.testing.assert_allclose(np.hypot(separate[2], separate[3]), norms[1], rtol=1e-4)  # both channels of level 1
