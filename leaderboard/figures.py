@@ -141,8 +141,8 @@ def _draw(slices: Sequence[Slice]) -> "Figure":
     titles = list(slices[0].maps)
     (left, right), (back, front) = _extent(slices)
     tall = (front - back) / (right - left)
-    size = (1.5 * len(slices) + 1.4, 1.5 * tall * (1 + len(titles)) + 0.3)
-    figure = Figure(figsize=size, facecolor="white", layout="constrained")
+    size = (1.5 * len(slices) + 0.3, 1.5 * tall * (1 + len(titles)) + 0.8)
+    figure = Figure(figsize=size, facecolor="white", layout="compressed")
     axes = figure.subplots(1 + len(titles), len(slices), squeeze=False)
     for column, one in enumerate(slices):
         axes[0, column].set_title(one.case_id, fontsize=7)
@@ -157,9 +157,9 @@ def _draw(slices: Sequence[Slice]) -> "Figure":
     for row, title in enumerate([f"{slices[0].channel} and lesions", *titles]):
         axes[row, 0].set_ylabel(title.replace(":", "\n"), fontsize=7)
     _mark_sides(axes[0, 0])
-    bar = figure.colorbar(shown, ax=list(axes.flat), shrink=0.4, ticks=[0, 1], aspect=30)
-    bar.ax.set_yticklabels([f"{LOW:g}th", f"{HIGH:g}th"], fontsize=6)
-    bar.set_label("percentile of the case's scores inside the brain", fontsize=6)
+    bar = figure.colorbar(shown, ax=list(axes.flat), location="bottom", shrink=0.6, pad=0.01, ticks=[0, 1], aspect=30)
+    bar.ax.set_xticklabels([f"{LOW:g}th", f"{HIGH:g}th"], fontsize=6)
+    bar.set_label("percentile of the case's\nscores inside the brain", fontsize=6)
     return figure
 
 

@@ -10,7 +10,7 @@ import pytest
 from bench.errors import BenchError
 from datasets.case import Case
 from datasets.dataset import Dataset
-from leaderboard.figures import _colour_scale, _extent, _slice, choose_cases, draw_cases, map_folders
+from leaderboard.figures import _colour_scale, _draw, _extent, _slice, choose_cases, draw_cases, map_folders
 from leaderboard.results import save_result
 from leaderboard.table import build_table
 
@@ -110,6 +110,19 @@ def test_png_and_pdf_are_written_and_reproducible(tmp_path: Path, case: Case) ->
     assert pdf.read_bytes().startswith(b"%PDF")
     again = draw_cases(dataset_of(case, other), folders, tmp_path / "again" / "slices")
     assert [path.read_bytes() for path in again] == [png.read_bytes(), pdf.read_bytes()]
+
+
+@pytest.mark.parametrize("methods", [1, 8])
+def test_no_word_is_cut_off_at_the_edge(tmp_path: Path, case: Case, methods: int) -> None:
+    folders = {f"method-{i}:patches.density=flow": tmp_path for i in range(methods)}
+    write_map(tmp_path, case, np.ones(SHAPE))
+    figure = _draw([_slice(case, folders)])
+    figure.savefig(tmp_path / "drawn.png")
+    width, height = figure.bbox.width, figure.bbox.height
+    for axes in figure.axes:
+        for text in (axes.xaxis.label, axes.yaxis.label, axes.title):
+            box = text.get_window_extent()
+            assert box.x0 >= 0 and box.x1 <= width and box.y0 >= 0 and box.y1 <= height, text
 
 
 def test_a_map_of_another_shape_is_named(tmp_path: Path, case: Case) -> None:

@@ -71,7 +71,9 @@ def fitted(channels: tuple[str, ...] = ("T1w",), **changes: Any) -> PatchDensity
         store=None,  # type: ignore[arg-type]
         reporter=SilentReporter(),
     )
-    return PatchDensity.train(PatchDensityConfig(**settings), train, train[:1], context, SmoothBrainModel(len(channels)))
+    return PatchDensity.train(
+        PatchDensityConfig(**settings), train, train[:1], context, SmoothBrainModel(len(channels))
+    )
 
 
 @pytest.mark.parametrize("density", ["flow", "gaussian"])
