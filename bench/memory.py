@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from bench.allocation import hand_back_freed_memory
+
 MEGABYTE = 1_000_000
 
 
@@ -14,6 +16,7 @@ def reset_peak(device: str) -> None:
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats()
         return
+    hand_back_freed_memory()  # or it would count as in use
     with suppress(OSError):  # not Linux: the peak is then that of the whole process
         Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM, see proc(5)
 
