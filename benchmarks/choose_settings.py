@@ -34,6 +34,7 @@ CANDIDATES = {
         "patches.join_channels=norm",
         "patches.join_channels=norm patches.density=gaussian",
         "patches.join_channels=sum",
+        "patches.join_channels=separate+sum",
         "patches.noise_levels=3",
         "patches.dequantisation=0.1",
     ],

@@ -21,7 +21,7 @@ from methods.diffusion.score_model import ScoreModel
 from methods.msma.conditional import ConditionalDensity, Patches, train_density
 from methods.msma.local_moments import LocalMoments, grow
 from methods.msma.position import voxel_coordinates
-from methods.msma.score_norms import ChannelJoin, score_norms
+from methods.msma.score_norms import ChannelJoin, norms_per_level, score_norms
 
 SMALLEST_NORM = 1e-4
 
@@ -34,7 +34,8 @@ class PatchDensityConfig(ComponentConfig):
     lowest_sigma: float = Field(0.0657, gt=0, description="lowest noise level, on the [-1, 1] image scale")
     patch_size: Literal[1, 3, 5, 7] = Field(3, description="edge of a patch in voxels")
     join_channels: ChannelJoin = Field(
-        "norm", description="norm: L2 over channels; sum: added, as the authors do; separate: a norm a channel"
+        "norm",
+        description="norm: L2 over channels; sum: added, as the authors do; separate: a norm a channel; separate+sum",
     )
     density: Literal["flow", "gaussian"] = Field("flow", description="gaussian: the ablation, one normal a voxel")
     smoothing_voxels: float = Field(1.5, ge=0, le=10, description="Gaussian blur of the local healthy moments")
@@ -59,7 +60,7 @@ class PatchDensityConfig(ComponentConfig):
 
     def norms_per_patch(self, channels: int) -> int:
         """How many norms describe a patch of an image with this many channels."""
-        return self.noise_levels * (channels if self.join_channels == "separate" else 1)
+        return self.noise_levels * norms_per_level(channels, self.join_channels)
 
 
 class PatchDensity(Component[PatchDensityConfig]):

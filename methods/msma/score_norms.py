@@ -10,20 +10,31 @@ from datasets.case import Case
 from methods.diffusion.score_model import ScoreModel
 from methods.images import brain_box
 
-ChannelJoin = Literal["norm", "sum", "separate"]
+ChannelJoin = Literal["norm", "sum", "separate", "separate+sum"]
+
+
+def norms_per_level(channels: int, join: ChannelJoin) -> int:
+    """How many norms a noise level gives; the sum of one channel says nothing new."""
+    if join == "separate+sum" and channels > 1:
+        return channels + 1
+    return channels if join in ("separate", "separate+sum") else 1
 
 
 def patch_norm(score: Tensor, patch_size: int, join: ChannelJoin) -> Tensor:
-    """Norms of the score over the patch around each voxel: (C, X, Y, Z) -> (1, X, Y, Z), separate: (C, X, Y, Z).
+    """Norms of the score over the patch around each voxel: (C, X, Y, Z) -> (norms_per_level, X, Y, Z).
 
-    Channels are joined as vector components ("norm"), or added first ("sum", the authors' code), where the
-    responses of T1w and T2w to a lesion, dark in one and bright in the other, cancel; or each has a norm of its
-    own ("separate"). Voxels beyond the border count as zero.
+    Channels are joined as vector components ("norm"), or added first ("sum", the authors' code), where responses
+    of opposite sign in T1w and T2w cancel; or each has a norm of its own ("separate"), followed by that of their
+    sum ("separate+sum"), which together say how far the channels agree. Voxels beyond the border count as zero.
     """
-    if join == "separate":
-        squares = score.square()
+    if join == "norm":
+        squares = score.square().sum(dim=0, keepdim=True)
+    elif join == "sum":
+        squares = score.sum(dim=0, keepdim=True).square()
     else:
-        squares = (score.sum(dim=0).square() if join == "sum" else score.square().sum(dim=0))[None]
+        squares = score.square()
+        if norms_per_level(len(score), join) > len(score):
+            squares = torch.cat([squares, score.sum(dim=0, keepdim=True).square()])
     mean = F.avg_pool3d(squares[:, None], patch_size, stride=1, padding=patch_size // 2)
     return (mean[:, 0] * patch_size**3).clamp(min=0).sqrt()
 
@@ -34,15 +45,14 @@ def score_norms(
 ) -> Tensor:
     """(N, X, Y, Z) patch norms of sigma times the score of the clean image, zero outside the box of the brain.
 
-    N is L, the number of noise levels; with separate channels L * C, the channels of a level side by side.
+    N is L * norms_per_level, L the number of noise levels; the norms of a level lie side by side.
 
     Source: paper section 4; sigma times the score keeps all noise levels at one scale. The network runs on the
     box of the brain, one noise level at a time.
     """
     box = brain_box(case, model.multiple_of)
     image = torch.from_numpy(case.image[(slice(None), *box)]).to(model.device)[None]
-    channels = image.shape[1] if join == "separate" else 1
-    norms = torch.zeros((len(noise_levels), channels, *case.brain_mask.shape))
+    norms = torch.zeros((len(noise_levels), norms_per_level(image.shape[1], join), *case.brain_mask.shape))
     for level, sigma in enumerate(noise_levels):
         direction = model.noise_direction(image, sigma[None].to(model.device))[0]
         norms[(level, slice(None), *box)] = patch_norm(direction, patch_size, join).cpu()

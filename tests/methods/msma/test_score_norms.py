@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from datasets.case import Case
-from methods.msma.score_norms import patch_norm, score_norms
+from methods.msma.score_norms import norms_per_level, patch_norm, score_norms
 
 
 def test_patch_norm_of_one_voxel_by_hand() -> None:
@@ -35,6 +35,14 @@ def test_separate_channels_have_norms_of_their_own() -> None:
     norms = patch_norm(score, 3, "separate")
     assert norms[:, 1, 1, 1].tolist() == pytest.approx([27**0.5 * 2, 27**0.5 * 3])
     assert norms.square().sum(dim=0).sqrt().allclose(patch_norm(score, 3, "norm")[0])
+
+
+def test_the_norm_of_the_sum_follows_those_of_the_channels() -> None:
+    score = torch.stack([torch.full((4, 4, 4), 2.0), torch.full((4, 4, 4), -3.0)])
+    assert patch_norm(score, 1, "separate+sum")[:, 1, 1, 1].tolist() == pytest.approx([2, 3, 1])
+    assert len(patch_norm(score[:1], 1, "separate+sum")) == norms_per_level(1, "separate+sum") == 1
+    for join, count in (("norm", 1), ("sum", 1), ("separate", 2), ("separate+sum", 3)):
+        assert len(patch_norm(score, 3, join)) == norms_per_level(2, join) == count  # type: ignore[arg-type]
 
 
 def test_score_norms_match_the_closed_form_of_gaussian_data() -> None:
