@@ -49,7 +49,8 @@ def untrained(model: ScoreModelConfig, patches: PatchDensityConfig) -> PatchDens
     score_model = ScoreModel(model, build_network(model, 2, torch.Generator().manual_seed(0)), "cpu")
     density = ConditionalDensity(patches, 2, seed=0).eval().requires_grad_(False)
     small = tuple(n // 2 for n in SHAPE)
-    mean, sd = torch.zeros(patches.noise_levels, *small), torch.ones(patches.noise_levels, *small)
+    count = patches.norms_per_patch(2)
+    mean, sd = torch.zeros(count, *small), torch.ones(count, *small)
     return PatchDensity(patches, score_model, mean, sd, SHAPE, density)
 
 
@@ -68,8 +69,8 @@ def peer_s(found: PatchDensity, case: Case) -> tuple[float, float]:
     assert found.density is not None
     everywhere = voxel_coordinates(torch.ones(SHAPE, dtype=torch.bool))
     some = everywhere[::20]
-    norms = torch.zeros(len(some), found.config.noise_levels)
-    patches = Patches(norms, some, torch.zeros(2 * found.config.noise_levels), torch.from_numpy(case.image))
+    count = len(found.mean)
+    patches = Patches(torch.zeros(len(some), count), some, torch.zeros(2 * count), torch.from_numpy(case.image))
     density = found.density.train()  # the flow's networks then compute in float32, like the plain network above
     flow = seconds(lambda: density.log_likelihood(patches, "cpu")) * len(everywhere) / len(some)
     return network, flow
