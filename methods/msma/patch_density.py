@@ -35,7 +35,8 @@ class PatchDensityConfig(ComponentConfig):
     patch_size: Literal[1, 3, 5, 7] = Field(3, description="edge of a patch in voxels")
     join_channels: ChannelJoin = Field(
         "norm",
-        description="norm: L2 over channels; sum: added, as the authors do; separate: a norm a channel; separate+sum",
+        description="norm: L2 over channels; sum: added, as the authors do; separate: a norm a channel; "
+        "separate+sum: these, and one of their sum",
     )
     density: Literal["flow", "gaussian"] = Field("flow", description="gaussian: the ablation, one normal a voxel")
     smoothing_voxels: float = Field(1.5, ge=0, le=10, description="Gaussian blur of the local healthy moments")

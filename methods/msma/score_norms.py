@@ -15,9 +15,9 @@ ChannelJoin = Literal["norm", "sum", "separate", "separate+sum"]
 
 def norms_per_level(channels: int, join: ChannelJoin) -> int:
     """How many norms a noise level gives; the sum of one channel says nothing new."""
-    if join == "separate+sum" and channels > 1:
-        return channels + 1
-    return channels if join in ("separate", "separate+sum") else 1
+    if join in ("norm", "sum"):
+        return 1
+    return channels + 1 if join == "separate+sum" and channels > 1 else channels
 
 
 def patch_norm(score: Tensor, patch_size: int, join: ChannelJoin) -> Tensor:
@@ -31,10 +31,10 @@ def patch_norm(score: Tensor, patch_size: int, join: ChannelJoin) -> Tensor:
         squares = score.square().sum(dim=0, keepdim=True)
     elif join == "sum":
         squares = score.sum(dim=0, keepdim=True).square()
-    else:
+    elif norms_per_level(len(score), join) == len(score):
         squares = score.square()
-        if norms_per_level(len(score), join) > len(score):
-            squares = torch.cat([squares, score.sum(dim=0, keepdim=True).square()])
+    else:
+        squares = torch.cat([score, score.sum(dim=0, keepdim=True)]).square()
     mean = F.avg_pool3d(squares[:, None], patch_size, stride=1, padding=patch_size // 2)
     return (mean[:, 0] * patch_size**3).clamp(min=0).sqrt()
 
