@@ -4,25 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.component import Component, ComponentConfig
+from bench.reporting import Reporter, Tick
 from datasets.case import Cases
 
 if TYPE_CHECKING:
-    from bench.store import Store
-
-
-class Tick(Protocol):
-    """Moves a progress bar on by `steps`; `note` is shown beside it, such as "loss 0.12"."""
-
-    def __call__(self, steps: int = 1, note: str = "") -> None: ...
-
-
-class Reporter(Protocol):
-    """Where progress goes: a rich bar on a terminal, plain lines elsewhere."""
-
-    def task(self, description: str, total: int) -> Any: ...
+    from bench.runs.store import Store
 
 
 ComponentT = TypeVar("ComponentT", bound=Component[Any])

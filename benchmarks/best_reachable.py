@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.lesions import LesionSettings
+from datasets.lesions.simulation import LesionSettings
 from datasets.load import load_dataset
 from datasets.settings import DatasetSettings
 from metrics.definitions import METRICS

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.console import SilentReporter
+from bench.cli.options import set_up_processor
 from bench.detector import Case, FloatArray
-from bench.options import set_up_processor
-from bench.presets import resolve
 from bench.registry import method
-from bench.scoring import fitted_detector
-from bench.store import Store
-from datasets.lesions import LesionSettings
+from bench.reporting import SilentReporter
+from bench.runs.presets import resolve
+from bench.runs.scoring import fitted_detector
+from bench.runs.store import Store
+from datasets.lesions.simulation import LesionSettings
 from datasets.load import load_dataset
 from datasets.settings import DatasetSettings
-from methods.reconstruction.difference import smoothed
+from methods.parts.difference import smoothed
 from metrics.evaluate import evaluate_case
 from metrics.protocol import protocol
 

@@ -20,9 +20,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from bench.console import SilentReporter
-from bench.evaluation import evaluate
-from bench.run_folder import Record, RunFolder, Scored
+from bench.reporting import SilentReporter
+from bench.runs.evaluation import evaluate
+from bench.runs.run_folder import Record, RunFolder, Scored
 from datasets.cache import LazyCases, write_case
 from datasets.case import Case
 from datasets.dataset import Dataset

@@ -19,16 +19,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.options import set_up_processor
-from bench.presets import resolve
+from bench.cli.options import set_up_processor
 from bench.registry import method
+from bench.runs.presets import resolve
 from datasets.case import Case
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.score_model import ScoreModel, build_network
-from methods.images import brain_box
 from methods.msma.conditional import ConditionalDensity, Patches
 from methods.msma.patch_density import PatchDensity, PatchDensityConfig
 from methods.msma.position import voxel_coordinates
+from methods.parts.images import brain_box
 
 SHAPE = (96, 112, 80)
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from bench.errors import BenchError
-from datasets.bids_layout import find_subjects
 from datasets.dataset import Dataset
-from datasets.inspection import Folder
-from datasets.scans import scans_dataset
+from datasets.scans.bids_layout import find_subjects
+from datasets.scans.dataset import scans_dataset
+from datasets.scans.inspection import Folder
+from datasets.scans.splits import named_splits
 from datasets.settings import DatasetSettings
-from datasets.splits import named_splits
 
 
 def load(settings: DatasetSettings) -> Dataset:

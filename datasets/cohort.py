@@ -12,10 +12,10 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from datasets.bids import bids_folder
-from datasets.bids_layout import SubjectFiles
 from datasets.dataset import Dataset, SetAside
-from datasets.inspection import Folder
-from datasets.scans import scans_dataset
+from datasets.scans.bids_layout import SubjectFiles
+from datasets.scans.dataset import scans_dataset
+from datasets.scans.inspection import Folder
 from datasets.settings import DatasetSettings
 
 HIGHEST_T_SCORE = 66

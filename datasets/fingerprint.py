@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from datasets import lesions
+from datasets.lesions import simulation as lesions
 
 
 def fingerprint(value: Any) -> str:

@@ -11,10 +11,10 @@ Nothing is downloaded here. Get IXI-T1.tar (and IXI-T2.tar) from https://brain-d
 from pathlib import Path
 
 from bench.errors import BenchError
-from datasets.bids_layout import SubjectFiles, only_one
 from datasets.dataset import Dataset, SetAside
-from datasets.inspection import Folder
-from datasets.scans import scans_dataset
+from datasets.scans.bids_layout import SubjectFiles, only_one
+from datasets.scans.dataset import scans_dataset
+from datasets.scans.inspection import Folder
 from datasets.settings import DatasetSettings
 
 PAGE = "https://brain-development.org/ixi-dataset/"

@@ -3,11 +3,12 @@
 import numpy as np
 
 from bench.seeds import derived_seed, numpy_generator
-from datasets import lesions, preparation
 from datasets.cache import LazyCases
 from datasets.case import Affine, BoolArray, Case, FloatArray
 from datasets.dataset import Dataset
 from datasets.fingerprint import fingerprint, lesion_identity
+from datasets.lesions import simulation as lesions
+from datasets.preparing import preparation
 from datasets.settings import DatasetSettings
 
 VERSION = 1  # part of fingerprints: raise it when subjects change
@@ -24,8 +25,8 @@ def phantom_subject(seed: int, split: str, index: int) -> tuple[FloatArray, Bool
 
     It depends on these three arguments only, so subject k is the same in every preset. About 0.5 s.
     """
-    from datasets.phantom_anatomy import phantom_affine, random_anatomy
-    from datasets.phantom_contrast import acquire
+    from datasets.synthesis.anatomy import phantom_affine, random_anatomy
+    from datasets.synthesis.contrast import acquire
 
     rng = numpy_generator(seed, "phantom", split, str(index))
     anatomy = random_anatomy(rng)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from datasets.lesions import LesionSettings
+from datasets.lesions.simulation import LesionSettings
 
 
 class DatasetSettings(BaseModel):

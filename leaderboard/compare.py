@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from bench.errors import BenchError
-from leaderboard import statistics, text_formats
+from leaderboard import statistics
+from leaderboard.formats import text_formats
 from leaderboard.grid import NOTHING, Grid, Heading, TextCell, header_lines, heading, number, p_text
 from leaderboard.ranking import paired_values
 from leaderboard.row import Row

@@ -1,7 +1,7 @@
 """A table in the format asked for: rich, markdown, csv, json, latex or html."""
 
 from bench.errors import BenchError
-from leaderboard import data_formats, text_formats
+from leaderboard.formats import data_formats, text_formats
 from leaderboard.grid import footer_lines, grids, header_lines
 from leaderboard.table import Table
 

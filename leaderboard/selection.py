@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.errors import BenchError
-from leaderboard.results import RunResult
+from bench.results import RunResult
 
 ConfigValue = str | int | float | bool | None
 

@@ -12,9 +12,9 @@ from importlib import resources
 import numpy as np
 
 from bench.errors import BenchError
+from bench.results import RunResult
 from leaderboard import statistics
 from leaderboard.ranking import ranked
-from leaderboard.results import RunResult
 from leaderboard.row import Cell, Cost, Row
 from leaderboard.selection import Board, Entry, case_values, choose_board, entries
 from metrics.definitions import METRICS, Metric, metric

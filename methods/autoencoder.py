@@ -15,11 +15,11 @@ from bench.detector import Case, Cases, Detector, FitContext, FloatArray, Method
 from bench.errors import BenchError
 from bench.registry import register
 from bench.seeds import derived_seed
-from methods.diffusion.augmentation import augment
-from methods.diffusion.precision import arithmetic
-from methods.images import ImageBank, brain_box, pad_to
-from methods.reconstruction.difference import difference_map
-from methods.reconstruction.healthy import HealthyMean, HealthyMeanConfig, RawMap, RelativeConfig, finished_map
+from methods.parts.augmentation import augment
+from methods.parts.difference import difference_map
+from methods.parts.healthy import HealthyMean, HealthyMeanConfig, RawMap, RelativeConfig, finished_map
+from methods.parts.images import ImageBank, brain_box, pad_to
+from methods.parts.precision import arithmetic
 
 VALIDATIONS = 5
 SMALLEST_EDGE = 4  # oneDNN's bfloat16 gradients are wrong on volumes with shorter edges

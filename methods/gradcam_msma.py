@@ -15,10 +15,11 @@ from bench.detector import Case, Cases, Detector, FitContext, FloatArray, Method
 from bench.registry import register
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import ScoreNetwork
+from methods.diffusion.sampling_runs import brain_image
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
 from methods.msma.mixture import NormMixture, NormMixtureConfig, log_norm, whole_image_norms
-from methods.reconstruction.healthy import (
+from methods.parts.healthy import (
     HealthyMean,
     HealthyMeanConfig,
     RawMap,
@@ -26,7 +27,6 @@ from methods.reconstruction.healthy import (
     finished_map,
     raw_settings,
 )
-from methods.reconstruction.runs import brain_image
 
 
 class GradCAMConfig(RelativeConfig):

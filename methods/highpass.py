@@ -4,7 +4,7 @@ import numpy as np
 
 from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
 from bench.registry import register
-from methods.moments import FeatureMoments, MomentsConfig
+from methods.parts.moments import FeatureMoments, MomentsConfig
 
 
 class HighPassConfig(MethodConfig):

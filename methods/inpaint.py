@@ -12,13 +12,14 @@ from torch import Tensor
 from bench.component import Component
 from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodInfo
 from bench.registry import register
+from methods.diffusion.checkerboard import Pattern, hidden_half
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.sampler import Hold, SamplerConfig, in_batches, sample, unit_noise
+from methods.diffusion.sampling_runs import brain_image, case_generator, check_start, score_of
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
-from methods.reconstruction.checkerboard import Pattern, hidden_half
-from methods.reconstruction.difference import difference_map
-from methods.reconstruction.healthy import (
+from methods.parts.difference import difference_map
+from methods.parts.healthy import (
     HealthyMean,
     HealthyMeanConfig,
     RawMap,
@@ -26,7 +27,6 @@ from methods.reconstruction.healthy import (
     finished_map,
     raw_settings,
 )
-from methods.reconstruction.runs import brain_image, case_generator, check_start, score_of
 
 
 class InpaintConfig(RelativeConfig):

@@ -11,11 +11,12 @@ from bench.detector import Case, Cases, Detector, FitContext, FloatArray, Method
 from bench.registry import register
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.sampler import SamplerConfig, in_batches, sample
+from methods.diffusion.sampling_runs import brain_image, case_generator, check_start, score_of
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.sde import add_noise
 from methods.diffusion.tiny import tiny_score_model
-from methods.reconstruction.difference import difference_map
-from methods.reconstruction.healthy import (
+from methods.parts.difference import difference_map
+from methods.parts.healthy import (
     HealthyMean,
     HealthyMeanConfig,
     RawMap,
@@ -23,7 +24,6 @@ from methods.reconstruction.healthy import (
     finished_map,
     raw_settings,
 )
-from methods.reconstruction.runs import brain_image, case_generator, check_start, score_of
 
 
 class RestorationConfig(RelativeConfig):

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
 from bench.registry import register
-from methods.moments import FeatureMoments, MomentsConfig
+from methods.parts.moments import FeatureMoments, MomentsConfig
 
 
 class ZScoreConfig(MethodConfig):

@@ -11,9 +11,9 @@ from bench.seeds import derived_seed
 from datasets.case import Cases
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import ScoreNetwork
-from methods.diffusion.precision import arithmetic
 from methods.diffusion.sde import VarianceExploding
 from methods.diffusion.training import train_network
+from methods.parts.precision import arithmetic
 
 
 class ScoreModel(Component[ScoreModelConfig]):

@@ -20,9 +20,9 @@ from bench.seeds import derived_seed
 from datasets.case import Cases
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import ScoreNetwork
-from methods.diffusion.precision import arithmetic, has_bfloat16, training_memory_format
 from methods.diffusion.sde import VarianceExploding, add_noise
-from methods.images import ImageBank
+from methods.parts.images import ImageBank
+from methods.parts.precision import arithmetic, has_bfloat16, training_memory_format
 
 CHECKPOINT_EVERY_S = 60.0
 VALIDATIONS = 10  # how often the validation loss is measured over a training
@@ -84,7 +84,7 @@ class TrainingState:
         doubled = self.step >= config.double_batch_at * config.iterations
         images = bank.crops(config.batch_size * (2 if doubled else 1), config.crop_size, self.generator)
         if config.augmentation == "paper":
-            from methods.diffusion.augmentation import augment
+            from methods.parts.augmentation import augment
 
             images = augment(images, self.generator)
         sigma = self.process.sigma(torch.rand(len(images), generator=self.generator).clamp(min=1e-5))

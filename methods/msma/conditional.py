@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from bench.context import FitContext
 from bench.seeds import derived_seed
-from methods.msma.context import GlobalEmbedding
+from methods.msma.embedding import GlobalEmbedding
 from methods.msma.flow import conditional_flow
 from methods.msma.position import position_code
 

@@ -9,7 +9,7 @@ import zuko
 import zuko.mixtures
 from torch import Tensor, nn
 
-from methods.diffusion.precision import arithmetic
+from methods.parts.precision import arithmetic
 
 
 class ResidualMLP(nn.Module):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from datasets.case import Case
 from methods.diffusion.score_model import ScoreModel
-from methods.images import brain_box
+from methods.parts.images import brain_box
 
 ChannelJoin = Literal["norm", "sum", "separate", "separate+sum"]
 

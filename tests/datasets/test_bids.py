@@ -27,7 +27,7 @@ def simulate_bright_ball(images, brain_mask, affine, channels, settings, seed):
 
 @pytest.fixture
 def simulator(monkeypatch):
-    monkeypatch.setattr("datasets.lesions.simulate_lesions", simulate_bright_ball)
+    monkeypatch.setattr("datasets.lesions.simulation.simulate_lesions", simulate_bright_ball)
 
 
 def test_a_healthy_cohort(cohort, settings, simulator):
@@ -51,7 +51,7 @@ def test_a_healthy_cohort(cohort, settings, simulator):
 
 def test_the_second_load_reads_what_the_first_one_kept(cohort, settings, monkeypatch):
     first = [case.image for case in load_dataset(settings(cohort.root)).train]
-    monkeypatch.setattr("datasets.reading.read_scan", None)  # would fail if called
+    monkeypatch.setattr("datasets.scans.reading.read_scan", None)  # would fail if called
     second = [case.image for case in load_dataset(settings(cohort.root)).train]
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 

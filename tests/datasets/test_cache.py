@@ -9,7 +9,7 @@ from bench.errors import BenchError
 from datasets.cache import LazyCases, kept_case, read_case, write_case
 from datasets.case import Case, NativeGrid
 from datasets.fingerprint import fingerprint, lesion_identity
-from datasets.lesions import LesionSettings
+from datasets.lesions.simulation import LesionSettings
 
 
 def some_case(name: str = "sub-01") -> Case:

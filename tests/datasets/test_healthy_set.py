@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from bench.console import SilentReporter
 from bench.errors import BenchError
-from bench.simulate import simulate_folder
-from datasets.lesions import LesionSettings, simulate_lesions
+from bench.reporting import SilentReporter
+from datasets.lesions.simulation import LesionSettings, simulate_lesions
 from datasets.load import load_dataset
 from datasets.phantom import lesions_at_1_mm
 from datasets.settings import DatasetSettings
+from datasets.simulate import simulate_folder
 
 SHAPE = (8, 10, 6)
 NONE = LesionSettings(set="none")

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from datasets.lesions import LesionSettings
+from datasets.lesions.simulation import LesionSettings
 from datasets.load import load_dataset
 from datasets.phantom import phantom_subject
-from datasets.phantom_anatomy import (
+from datasets.settings import DatasetSettings
+from datasets.synthesis.anatomy import (
     SHAPE,
     grid_of,
     load_template,
@@ -14,8 +15,7 @@ from datasets.phantom_anatomy import (
     random_displacement,
     smooth_noise,
 )
-from datasets.phantom_contrast import acquire
-from datasets.settings import DatasetSettings
+from datasets.synthesis.contrast import acquire
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from leaderboard.results import CaseResult, RunResult
+from bench.results import CaseResult, RunResult
 
 MakeRun = Callable[..., RunResult]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.contract import tiny_dataset
+from bench.contributing.contract import tiny_dataset
 from datasets.case import Case
 from methods.diffusion.sde import VarianceExploding
 
@@ -40,7 +40,7 @@ def with_lesion() -> Case:
 @pytest.fixture
 def gaussian_model() -> Any:
     """A model of brains that have the value 0 inside, on the box of the case's brain."""
-    from methods.images import brain_box
+    from methods.parts.images import brain_box
 
     case = tiny_dataset().test[0]
     brain_mask = torch.from_numpy(case.brain_mask[brain_box(case, 1)])

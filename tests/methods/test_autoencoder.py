@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from bench.console import SilentReporter
-from bench.contract import tiny_dataset
-from bench.scoring import fitted_detector
-from bench.store import Store
+from bench.contributing.contract import tiny_dataset
+from bench.reporting import SilentReporter
+from bench.runs.scoring import fitted_detector
+from bench.runs.store import Store
 from methods.autoencoder import AE, AEConfig, Autoencoder, AutoencoderConfig, build_network
 
 

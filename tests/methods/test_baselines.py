@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.console import SilentReporter
-from bench.contract import tiny_dataset
+from bench.contributing.contract import tiny_dataset
 from bench.errors import BenchError
-from bench.scoring import fitted_detector
-from bench.store import Store
+from bench.reporting import SilentReporter
+from bench.runs.scoring import fitted_detector
+from bench.runs.store import Store
 from methods.highpass import HighPass
-from methods.moments import FeatureMoments, MomentsConfig, feature
+from methods.parts.moments import FeatureMoments, MomentsConfig, feature
 from methods.random import Random
 from methods.zscore import ZScore
 

@@ -1,9 +1,9 @@
-"""Every registered method keeps the contract of bench.contract."""
+"""Every registered method keeps the contract of bench.contributing.contract."""
 
 import pytest
 
 from bench import registry
-from bench.contract import check_method
+from bench.contributing.contract import check_method
 
 
 @pytest.mark.parametrize("name", registry.methods())

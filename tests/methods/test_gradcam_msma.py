@@ -8,10 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from bench.console import SilentReporter
-from bench.contract import tiny_dataset
-from bench.scoring import fitted_detector
-from bench.store import Store
+from bench.contributing.contract import tiny_dataset
+from bench.reporting import SilentReporter
+from bench.runs.scoring import fitted_detector
+from bench.runs.store import Store
 from methods.diffusion.score_model import ScoreModel, build_network
 from methods.diffusion.tiny import tiny_score_model
 from methods.gradcam_msma import (

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from methods.diffusion.checkerboard import hidden_half
 from methods.diffusion.sampler import SamplerConfig, sample, unit_noise
 from methods.diffusion.sde import VarianceExploding
 from methods.inpaint import Inpaint, InpaintConfig, guess, known_voxels
-from methods.reconstruction.checkerboard import hidden_half
 
 
 def inpaint(model, **settings):

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench.console import SilentReporter
 from bench.context import FitContext
 from bench.errors import BenchError
+from bench.reporting import SilentReporter
 from datasets.case import Case
 from methods.diffusion.score_model import ScoreModel
 from methods.msma.local_moments import grow

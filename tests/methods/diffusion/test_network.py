@@ -3,8 +3,8 @@ import torch
 
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import GroupNorm
-from methods.diffusion.precision import arithmetic, has_bfloat16
 from methods.diffusion.score_model import build_network
+from methods.parts.precision import arithmetic, has_bfloat16
 
 
 def test_the_default_network_is_as_large_as_the_papers() -> None:

@@ -10,7 +10,7 @@ from datasets.case import Case
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.score_model import ScoreModel, build_network
 from methods.diffusion.training import TrainingState, denoising_loss, learning_rate
-from methods.images import ImageBank
+from methods.parts.images import ImageBank
 
 
 def trained(config: ScoreModelConfig, cases: list[Case], context: FitContext) -> ScoreModel:

@@ -1,0 +1,139 @@
+"""Commands about maps and images of other programs: evaluate their maps, give them images, put lesions in scans."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli import options
+from bench.cli.app import command
+from bench.cli.data_options import DATA, DataOptions, LesionOptions, dataset_settings, lesion_settings
+from bench.cli.options import DEFAULT_WORKSPACE
+from bench.errors import BenchError
+
+MAPS = "Maps of your own"
+
+
+@dataclass(frozen=True)
+class MapsOptions:
+    """What goes with MAPS, a folder of anomaly maps made by any program."""
+
+    labels: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Lesion masks to compare MAPS with.", rich_help_panel=MAPS)
+    ] = None
+    brain_masks: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Brain masks, if they are not beside the labels.", rich_help_panel=MAPS),
+    ] = None
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="MAPS are of this dataset's test cases, as run or exported here.", rich_help_panel=MAPS),
+    ] = None
+    fingerprint: Annotated[
+        str | None, typer.Option(help="Start of its fingerprint, if there are several.", rich_help_panel=MAPS)
+    ] = None
+    healthy_maps: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Maps of healthy cases, for the fpr protocols.", rich_help_panel=MAPS),
+    ] = None
+    method_name: Annotated[
+        str | None, typer.Option(help="What the leaderboard calls MAPS; their folder's name.", rich_help_panel=MAPS)
+    ] = None
+    url: Annotated[str | None, typer.Option(help="Where the method is described.", rich_help_panel=MAPS)] = None
+    seed: Annotated[int, typer.Option(min=0, help="Which seed made MAPS.", rich_help_panel=MAPS)] = 0
+
+    def check(self, maps: Path | None, method: list[str] | None) -> None:
+        """BenchError for options that do not go together."""
+        given = [name for name, value in vars(self).items() if name != "seed" and value is not None]
+        if maps is None and given:
+            raise BenchError(f"--{given[0].replace('_', '-')} goes with MAPS, a folder of anomaly maps: name it first.")
+        if maps is not None and method:
+            raise BenchError("--method chooses among earlier runs; MAPS get their name by --method-name.")
+        if maps is not None and (self.labels is None) == (self.dataset is None):
+            raise BenchError("MAPS need either --labels DIR, or --dataset NAME for maps of its test cases.")
+
+
+@command("evaluate")
+def evaluate(
+    with_maps: MapsOptions,
+    maps: Annotated[
+        Path | None, typer.Argument(metavar="[MAPS]", help="Folder of anomaly maps made by any program.")
+    ] = None,
+    protocol: options.ProtocolName = "paper",
+    method: options.MethodNames = None,
+    workers: options.Workers = None,
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
+) -> None:
+    """Evaluate maps: of earlier runs under another protocol, or MAPS made by any program.
+
+    MAPS are paired with the cases by the subject that their names begin with, as sub-01_anomaly.nii.gz.
+    """
+    from bench.cli.console import reporter
+    from bench.cli.summary import print_runs
+    from bench.runs.run import Bench, evaluate_again
+
+    with_maps.check(maps, method)
+    chosen_protocol = options.chosen_protocol(protocol)
+    with reporter() as view:
+        bench = Bench(workspace, view, workers)
+        if maps is None:
+            results = evaluate_again(bench, chosen_protocol, tuple(method or []))
+        else:
+            from bench.runs.submissions import Submission, evaluate_maps, known_dataset, labelled
+            from datasets.labels import LabelSettings
+
+            name = with_maps.method_name or maps.resolve().name
+            submission = Submission(
+                maps, name, with_maps.url, with_maps.seed, with_maps.healthy_maps, with_maps.brain_masks
+            )
+            found = (
+                labelled(workspace, LabelSettings(labels=with_maps.labels, brain_masks=with_maps.brain_masks))
+                if with_maps.labels
+                else known_dataset(workspace, with_maps.dataset or "", with_maps.fingerprint)
+            )
+            results = [evaluate_maps(bench, found, submission, chosen_protocol)]
+    print_runs(results, workspace)
+    options.exit_unless_complete(results)
+
+
+@command("export")
+def export(
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write to.")],
+    data: DataOptions,
+    lesions: LesionOptions,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this split: train, validation or test; repeatable. All if not given."),
+    ] = None,
+    preset: Annotated[options.Preset, typer.Option(help="Size of the phantom.", rich_help_panel=DATA)] = "cpu",
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
+) -> None:
+    """Write a dataset's prepared images, and its lesion masks apart, as BIDS folders for another program."""
+    from bench.cli.console import reporter
+    from bench.runs.run import Bench, opened_dataset, remember_dataset
+    from datasets.export import export_dataset
+
+    settings = dataset_settings(workspace, preset, data, lesions)
+    with reporter() as view:
+        found = opened_dataset(Bench(workspace, view), settings)
+        written = export_dataset(found, target, split or [], view)
+        remember_dataset(workspace, found, settings)
+    typer.echo(f"{written} cases in {target / 'images'}, lesion masks in {target / 'labels'}")
+    typer.echo(f"next, with a map for each test case: bench evaluate MAPS --dataset {found.name} --method-name NAME")
+
+
+@command("simulate-lesions")
+def simulate_lesions(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Folder of healthy scans with BIDS names.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write images and lesion masks to.")],
+    lesions: LesionOptions,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the lesions.")] = 0,
+) -> None:
+    """Put simulated lesions into your healthy scans and write images and masks."""
+    from bench.cli.console import reporter
+    from datasets.simulate import simulate_folder
+
+    with reporter() as view:
+        written = simulate_folder(source, target, lesion_settings(lesions), seed, view)
+    typer.echo(f"{written} subjects with lesions in {target}")

@@ -1,0 +1,104 @@
+"""The command line's options, each written once, in groups that a command takes as one parameter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.results import RunResult
+    from bench.runs.run import Choice
+    from metrics.protocol import Protocol
+
+METHODS = "Methods"
+
+Preset = Literal["cpu", "gpu", "paper"]
+ProtocolName = Annotated[str, typer.Option("--protocol", help="How maps become numbers: paper, authors-code, ...")]
+MethodNames = Annotated[
+    list[str] | None,
+    typer.Option("--method", help="A method's name; repeat it, or say all.", rich_help_panel=METHODS),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, help="CPU threads; found by timing when not given.", rich_help_panel=METHODS),
+]
+Workers = Annotated[int | None, typer.Option(min=1, help="Cases to evaluate at the same time; all cores if not given.")]
+WorkspaceFolder = Annotated[
+    Path, typer.Option("--workspace", envvar="BENCH_WORKSPACE", metavar="DIR", help="Where everything is kept.")
+]
+DEFAULT_WORKSPACE = Path(".bench")
+
+
+@dataclass(frozen=True)
+class MethodOptions:
+    """Which methods, with which settings, and what they compute on."""
+
+    method: MethodNames = None
+    preset: Annotated[Preset, typer.Option(help="Budget of methods, size of the phantom.", rich_help_panel=METHODS)] = (
+        "cpu"
+    )
+    pairs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a setting, as patches.blocks=8.", rich_help_panel=METHODS
+        ),
+    ] = None
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="YAML file: method -> settings.", rich_help_panel=METHODS)
+    ] = None
+    seed: Annotated[int, typer.Option(help="Seed of training and scoring.", min=0, rich_help_panel=METHODS)] = 0
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        typer.Option(help="auto takes the GPU if there is one.", rich_help_panel=METHODS),
+    ] = "auto"
+    threads: Threads = None
+
+    def choice(self) -> "Choice":
+        """What `bench.runs.run` takes."""
+        from bench.runs.run import Choice
+
+        names = tuple(self.method or ["spatial-msma"])
+        return Choice(names, self.preset, self.config, tuple(self.pairs or []), self.seed, self.device)
+
+
+@dataclass(frozen=True)
+class BoardOptions:
+    """Which board of a workspace, and which of its metrics."""
+
+    dataset: Annotated[str | None, typer.Option(help="A dataset's name; the newest run's if not given.")] = None
+    fingerprint: Annotated[str | None, typer.Option(help="Start of a dataset's fingerprint.")] = None
+    protocol: Annotated[str | None, typer.Option(help="A protocol's name.")] = None
+
+
+def chosen_protocol(name: str) -> "Protocol":
+    """The protocol of that name; raises BenchError that names the nearest."""
+    from metrics.protocol import protocol
+
+    try:
+        return protocol(name)
+    except ValueError as error:
+        raise BenchError(str(error)) from error
+
+
+def set_up_processor(threads: int | None) -> None:
+    """Use this many CPU threads, or as many as timing finds best, and keep memory that is freed."""
+    import torch
+
+    from bench.machine.allocation import keep_freed_memory
+    from bench.machine.threads import choose_threads
+
+    keep_freed_memory()
+    if threads is None:
+        choose_threads()
+    else:
+        torch.set_num_threads(threads)
+
+
+def exit_unless_complete(results: "Sequence[RunResult]") -> None:
+    """Exit code 1 when a run failed or lacks cases."""
+    if any(result.status == "failed" or result.n < result.of for result in results):
+        raise typer.Exit(1)

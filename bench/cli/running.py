@@ -1,0 +1,61 @@
+"""Commands that do the work: run and fit."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli import options
+from bench.cli.app import command
+from bench.cli.data_options import DataOptions, LesionOptions, TrainingDataOptions, dataset_settings
+from bench.cli.options import DEFAULT_WORKSPACE, MethodOptions
+
+
+@command("run")
+def run(
+    methods: MethodOptions,
+    data: DataOptions,
+    lesions: LesionOptions,
+    protocol: options.ProtocolName = "paper",
+    again: Annotated[bool, typer.Option("--again", help="Score every case anew.")] = False,
+    workers: options.Workers = None,
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
+) -> None:
+    """Fit methods, score the test cases, evaluate the maps and print the table."""
+    from bench.cli.console import reporter
+    from bench.cli.summary import print_runs
+    from bench.runs.run import Bench, run
+
+    chosen_protocol = options.chosen_protocol(protocol)
+    settings = dataset_settings(workspace, methods.preset, data, lesions)
+    options.set_up_processor(methods.threads)
+    with reporter() as view:
+        results = run(Bench(workspace, view, workers), methods.choice(), settings, chosen_protocol, again)
+    print_runs(results, workspace)
+    options.exit_unless_complete(results)
+
+
+@command("fit")
+def fit(
+    methods: MethodOptions,
+    data: TrainingDataOptions,
+    ship: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Copy the components there in half precision.")
+    ] = None,
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
+) -> None:
+    """Train the components of methods and keep them, without scoring."""
+    from bench.cli.console import reporter
+    from bench.runs.run import Bench, fit_components
+
+    settings = dataset_settings(workspace, methods.preset, data)
+    options.set_up_processor(methods.threads)
+    with reporter() as view:
+        bench = Bench(workspace, view)
+        failed = fit_components(bench, methods.choice(), settings)
+    for place in bench.store.ship(ship) if ship else bench.store.places.values():
+        typer.echo(str(place))
+    for name, reason in failed.items():
+        typer.echo(f"{name} failed: {reason}", err=True)
+    if failed:
+        raise typer.Exit(1)

@@ -1,0 +1,106 @@
+"""Commands that show finished runs: leaderboard, comparison, figures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from bench.cli import options
+from bench.cli.app import command
+from bench.cli.options import DEFAULT_WORKSPACE, BoardOptions
+
+if TYPE_CHECKING:
+    from bench.results import RunResult
+
+MetricNames = Annotated[list[str] | None, typer.Option("--metric", help="Metric to show; repeatable.")]
+
+
+@command("leaderboard")
+def leaderboard(
+    board: BoardOptions,
+    paper: Annotated[bool, typer.Option("--paper", help="Add the paper's own rows, marked as reported.")] = False,
+    format: Annotated[
+        Literal["rich", "markdown", "csv", "json", "latex", "html"], typer.Option(help="How to print it.")
+    ] = "rich",
+    metric: MetricNames = None,
+    statistics: Annotated[bool, typer.Option("--statistics", help="Intervals, tests and ranks.")] = False,
+    costs: Annotated[bool, typer.Option("--costs", help="Time, memory, parameters.")] = False,
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
+) -> None:
+    """Compare finished runs in one table."""
+    from bench.cli.summary import print_table
+    from leaderboard.table import build_table
+
+    table = build_table(_runs(workspace), board.fingerprint, board.protocol, metric, paper, board.dataset)
+    print_table(table, format, statistics, costs)
+
+
+@command("compare")
+def compare(
+    first: Annotated[str, typer.Argument(help="A method, or method:key=value,... as the leaderboard names it.")],
+    second: Annotated[str, typer.Argument(help="The one to compare it with.")],
+    board: BoardOptions,
+    format: Annotated[Literal["rich", "markdown", "csv", "json"], typer.Option(help="How to print it.")] = "rich",
+    metric: MetricNames = None,
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
+) -> None:
+    """Compare two methods case by case."""
+    from bench.cli.summary import terminal_style
+    from leaderboard.compare import compare, render_comparison
+    from leaderboard.table import build_table
+
+    table = build_table(_runs(workspace), board.fingerprint, board.protocol, metric, dataset=board.dataset)
+    color, width = terminal_style()
+    typer.echo(render_comparison(compare(table, first, second), format, color, width), nl=False)
+
+
+@command("figure")
+def figure(
+    output: Annotated[Path, typer.Argument(help="Path to write; its suffix becomes .png and .pdf.")],
+    board: BoardOptions,
+    kind: Annotated[
+        Literal["maps", "lesion-volume", "froc"],
+        typer.Option(
+            help="maps: methods' maps over slices; lesion-volume: share of lesions found by their size; froc: that "
+            "share against false components a case, as numbers, too."
+        ),
+    ] = "maps",
+    count: Annotated[int, typer.Option(min=1, help="How many cases to draw.")] = 4,
+    seed: Annotated[int | None, typer.Option(min=0, help="Draw cases at random; the first ones if not given.")] = None,
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
+) -> None:
+    """Draw finished runs."""
+    from bench.results import run_files
+    from leaderboard.table import build_table
+
+    runs = _runs(workspace)
+    table = build_table(runs, board.fingerprint, board.protocol, dataset=board.dataset)
+    if kind == "lesion-volume":
+        from leaderboard.figures.lesion_volume import draw_sensitivity, sensitivities
+
+        paths = draw_sensitivity(sensitivities(runs, table.dataset_fingerprint, table.protocol), output)
+    else:
+        from bench.runs.run import reopened_dataset
+        from leaderboard.figures.maps import draw_cases, map_folders
+
+        folders = map_folders(run_files(workspace), table)
+        dataset_folder = workspace / "runs" / f"{table.dataset}-{table.dataset_fingerprint[:8]}"
+        cases = reopened_dataset(workspace, dataset_folder)
+        if kind == "maps":
+            paths = draw_cases(cases, folders, output, count, seed)
+        else:
+            from bench.cli.console import reporter
+            from bench.runs.froc import froc_curves
+            from leaderboard.figures.froc import save_froc
+
+            with reporter() as view:
+                curves = froc_curves(cases, folders, options.chosen_protocol(table.protocol.partition("@")[0]), view)
+            paths = save_froc(curves, output)
+    for path in paths:
+        typer.echo(f"wrote {path}")
+
+
+def _runs(workspace: Path) -> "list[RunResult]":
+    from bench.results import load_run, run_files
+
+    return [load_run(path) for path in run_files(workspace)]

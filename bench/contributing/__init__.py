@@ -1,0 +1,1 @@
+"""What a contributor starts from and is checked by: templates and contracts."""

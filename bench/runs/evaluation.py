@@ -1,0 +1,218 @@
+"""From anomaly maps on disk to results under one protocol: case JSONs, cases.csv, run.json."""
+
+import csv
+import io
+import json
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from bench.errors import BenchError
+from bench.files import write_text
+from bench.machine.version import git_commit
+from bench.reporting import Reporter
+from bench.results import CaseResult, MetricSummary, RunResult, save_result
+from bench.runs.case_pool import case_pool
+from bench.runs.run_folder import RunFolder, digest, load_map, reason
+from bench.runs.thresholds import shared_threshold
+from datasets.dataset import Dataset
+from leaderboard.statistics import mean_and_standard_error
+from metrics.evaluate import evaluate_case
+from metrics.protocol import Protocol
+
+
+def evaluate(
+    folder: RunFolder, dataset: Dataset, protocol: Protocol, reporter: Reporter, workers: int | None = None
+) -> RunResult:
+    """Evaluate all scored cases that have no result under this protocol yet, and write the run's tables.
+
+    workers: cases at the same time; None for as many as there are cores. They do not change the result.
+    """
+    results = results_folder(folder, protocol)
+    failed = {case_id: why for case_id, why in folder.record.failed.items() if case_id in dataset.test_ids}
+    error = folder.record.error
+    try:
+        threshold = None if protocol.per_case else shared_threshold(folder, dataset, protocol, workers)
+    except BenchError as problem:
+        error = error or reason(problem)
+        threshold = None
+    cases: list[CaseResult] = []
+    if error is None or protocol.per_case:
+        cases, not_evaluated = _evaluate_cases(folder, dataset, protocol, results, threshold, reporter, workers)
+        failed |= not_evaluated
+    if error is None and failed and not cases:
+        error = f"every case failed, the first because: {next(iter(failed.values()))}"
+    run = _run_result(folder, dataset, protocol, cases, failed, error)
+    write_text(results / "cases.csv", cases_csv(run))
+    save_result(results / "run.json", run)
+    return run
+
+
+def results_folder(folder: RunFolder, protocol: Protocol) -> Path:
+    """results/<protocol>/, emptied of cases when the protocol of that name was another one."""
+    results = folder.path / "results" / protocol.name
+    text = json.dumps({**asdict(protocol), "hash": protocol.hash}, indent=1) + "\n"
+    path = results / "protocol.json"
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        for case_file in results.glob("cases/*.json"):
+            case_file.unlink()
+        write_text(path, text)
+    return results
+
+
+@contextmanager
+def evaluation_in_background(
+    folder: RunFolder, dataset: Dataset, protocol: Protocol
+) -> Iterator[Callable[[int], object]]:
+    """Gives a function that takes the index of a test case just scored, and evaluates it while others are scored.
+
+    It only leaves results where `evaluate` finds them, which repeats what failed or was not reached. Protocols
+    that need all maps for their threshold have nothing to do yet.
+    """
+    if not protocol.per_case:
+        yield lambda index: None
+        return
+    results = results_folder(folder, protocol)
+    with case_pool(workers=1) as pool:
+        yield lambda index: pool.submit(_case_result, folder, dataset, index, protocol, results, None)
+
+
+def _evaluate_cases(
+    folder: RunFolder,
+    dataset: Dataset,
+    protocol: Protocol,
+    results: Path,
+    threshold: float | None,
+    reporter: Reporter,
+    workers: int | None,
+) -> tuple[list[CaseResult], dict[str, str]]:
+    """Results of the scored cases in the dataset's order, and why the others could not be evaluated."""
+    cases: list[CaseResult] = []
+    failed: dict[str, str] = {}
+    scored = [index for index, case_id in enumerate(dataset.test_ids) if folder.is_scored(case_id)]
+    with reporter.task(f"{folder.record.method}: evaluating", len(scored)) as tick, case_pool(workers) as pool:
+        found = [
+            (dataset.test_ids[index], pool.submit(_case_result, folder, dataset, index, protocol, results, threshold))
+            for index in scored
+        ]
+        for case_id, result in found:
+            try:
+                cases.append(result.result())
+            except Exception as error:
+                failed[case_id] = reason(error)
+                folder.log(f"evaluating {case_id}", error)
+            tick(note=case_id)
+    return cases, failed
+
+
+def _case_result(
+    folder: RunFolder, dataset: Dataset, index: int, protocol: Protocol, results: Path, threshold: float | None
+) -> CaseResult:
+    """The result of a case as it was kept, or a new one, which is kept."""
+    path = results / "cases" / f"{dataset.test_ids[index]}.json"
+    found = _kept(path)
+    if found is None or threshold not in (None, found.threshold):
+        found = _evaluate_case(folder, dataset, index, protocol, threshold)
+        save_result(path, found)
+    return found
+
+
+def _evaluate_case(
+    folder: RunFolder, dataset: Dataset, index: int, protocol: Protocol, threshold: float | None
+) -> CaseResult:
+    case = dataset.test[index]
+    if case.lesion_mask is None:
+        raise BenchError(f"{case.id} has no lesion mask, so there is nothing to compare its map with.")
+    anomaly_map = load_map(folder.prepared_path(case.id))
+    try:
+        evaluation = evaluate_case(anomaly_map, case.lesion_mask, case.brain_mask, case.spacing_mm, protocol, threshold)
+    except ValueError as error:
+        raise BenchError(f"{case.id}: {error}") from error
+    return CaseResult(
+        id=case.id,
+        threshold=evaluation.threshold,
+        metrics=evaluation.metrics,
+        lesions=evaluation.lesions,
+        runtime_s=folder.record.cases[case.id].runtime_s,
+    )
+
+
+def _kept(path: Path) -> CaseResult | None:
+    """A result of an earlier, interrupted evaluation; None when there is none that can be read."""
+    try:
+        return CaseResult.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _run_result(
+    folder: RunFolder,
+    dataset: Dataset,
+    protocol: Protocol,
+    cases: list[CaseResult],
+    failed: dict[str, str],
+    error: str | None,
+) -> RunResult:
+    record = folder.record
+    scored = [record.cases[case.id] for case in cases]
+    runtimes = [one.runtime_s for one in scored if one.runtime_s is not None]
+    passes = [one.network_evaluations for one in scored if one.network_evaluations is not None]
+    return RunResult(
+        key=digest(dataset.fingerprint, record.method, record.config, record.seed, protocol.hash),
+        dataset=dataset.name,
+        dataset_fingerprint=dataset.fingerprint,
+        dataset_description=dataset.description,
+        channels=list(dataset.channels),
+        method=record.method,
+        title=record.title,
+        baseline=record.baseline,
+        paper_row=record.paper_row,
+        config=record.config,
+        preset=record.preset,
+        seed=record.seed,
+        protocol=str(protocol),
+        protocol_hash=protocol.hash,
+        oracle=protocol.oracle,
+        status="failed" if error else "finished",
+        error=error,
+        of=len(dataset.test_ids),
+        failed_cases=failed,
+        cases=cases,
+        metrics=summaries(cases),
+        fit_s=record.fit_s,
+        runtime_s_per_case=statistics.fmean(runtimes) if runtimes else None,
+        network_evaluations_per_case=statistics.fmean(passes) if passes else None,
+        parameters=record.parameters,
+        peak_memory_mb=record.peak_memory_mb,
+        device=record.device or None,
+        external=record.external,
+        url=record.url,
+        git_commit=git_commit(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def summaries(cases: list[CaseResult]) -> dict[str, MetricSummary]:
+    """Mean and standard error of every metric over the cases where it is defined."""
+    names = list(dict.fromkeys(name for case in cases for name in case.metrics))
+    found = {}
+    for name in names:
+        values = [value for case in cases if (value := case.metrics.get(name)) is not None]
+        mean, se = mean_and_standard_error(np.array(values, dtype=float))
+        found[name] = MetricSummary(mean=mean, se=se, n=len(values))
+    return found
+
+
+def cases_csv(run: RunResult) -> str:
+    """One line a case: id, threshold, seconds, metrics; empty where a metric is undefined."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["id", "threshold", "runtime_s", *run.metrics])
+    for case in run.cases:
+        writer.writerow([case.id, case.threshold, case.runtime_s, *(case.metrics.get(name) for name in run.metrics)])
+    return text.getvalue()

@@ -1,0 +1,185 @@
+"""Settings of a method: its defaults, then a preset's YAML, then the user's YAML, then `--set key=value`.
+
+A YAML file maps method names to settings; what stands under the key `shared` is there to be referred to
+(`score_model: *score_model`) and is otherwise ignored.
+"""
+
+import difflib
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from bench.detector import Detector, MethodConfig
+from bench.errors import BenchError
+
+PRESETS = ("cpu", "gpu", "paper")
+Settings = dict[str, Any]
+
+
+def preset_settings(name: str) -> dict[str, Settings]:
+    """Settings by method of a shipped preset: "cpu", "gpu" or "paper"."""
+    if name not in PRESETS:
+        raise BenchError(f"There is no preset {name!r}: take one of {', '.join(PRESETS)}.")
+    return _parse(
+        files("bench.runs").joinpath("preset_settings", f"{name}.yaml").read_text(encoding="utf-8"), f"preset {name}"
+    )
+
+
+def file_settings(path: Path, known: list[str]) -> dict[str, Settings]:
+    """Settings by method of a user's YAML file; raises BenchError for a method that is not among `known`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchError(f"The config file {path} cannot be read: give a YAML file.") from error
+    settings = _parse(text, str(path))
+    for name in settings:
+        if name not in known:
+            raise BenchError(f"{path}: there is no method {name!r}{_nearest(name, known)}")
+    return settings
+
+
+def assignments(pairs: list[str]) -> list[tuple[str, Any]]:
+    """`["flow.blocks=8"]` as `[("flow.blocks", 8)]`; values are read as YAML."""
+    parsed = []
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise BenchError(f"--set {pair} should read key=value, such as --set flow.blocks=8.")
+        try:
+            parsed.append((key.strip(), yaml.safe_load(value)))
+        except yaml.YAMLError as error:
+            raise BenchError(f"--set {pair}: the value is not valid YAML.") from error
+    return parsed
+
+
+def resolve(
+    detectors: dict[str, type[Detector]],
+    preset: str,
+    config_file: Path | None,
+    pairs: list[str],
+    known: list[str],
+) -> dict[str, MethodConfig]:
+    """The config of each method. A `--set` key goes to every method that has it; `method.key` goes to one.
+
+    Raises BenchError, naming the field and what it takes, for a wrong key or value.
+    """
+    from_preset = preset_settings(preset)
+    from_file = file_settings(config_file, known) if config_file else {}
+    settings = {name: _merged(from_preset.get(name, {}), from_file.get(name, {})) for name in detectors}
+    for key, value in assignments(pairs):
+        _assign(settings, detectors, key, value)
+    return {name: validated(detector, settings[name]) for name, detector in detectors.items()}
+
+
+def validated(detector: type[Detector], settings: Settings) -> MethodConfig:
+    """The detector's config with these settings; raises BenchError with one sentence on the first mistake."""
+    try:
+        return detector.Config.model_validate(settings)
+    except ValidationError as error:
+        raise BenchError(f"{detector.info.name}: {explain(error, detector.Config)}") from error
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first mistake of a validation as a sentence: field, value, what it takes."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    fields = settings_of(model)
+    if first["type"] == "extra_forbidden":
+        return f"there is no setting {field!r}{_nearest(field, list(fields))}"
+    takes = first["msg"][:1].lower() + first["msg"][1:]
+    description = f" ({fields[field][1]})" if field in fields else ""
+    return f"{field} = {first['input']!r} is wrong, {takes}{description}."
+
+
+def settings_of(model: type[BaseModel], prefix: str = "") -> dict[str, tuple[str, str]]:
+    """Every setting of a model by dotted key, with its bounds (or choices) and its description."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, field in model.model_fields.items():
+        nested = _nested(field.annotation)
+        if nested is not None:
+            found |= settings_of(nested, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = (_bounds(field), field.description or "")
+    return found
+
+
+SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "min_length": "at least", "max_length": "at most"}
+
+
+def _bounds(field: FieldInfo) -> str:
+    """Such as ">= 0, <= 20", or the choices of a literal."""
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(map(str, get_args(field.annotation)))
+    limits = [(sign, getattr(rule, name, None)) for rule in field.metadata for name, sign in SIGNS.items()]
+    return ", ".join(f"{sign} {limit}" for sign, limit in limits if limit is not None)
+
+
+def flattened(config: BaseModel) -> dict[str, str | int | float | bool | None]:
+    """A config as dotted keys and plain values; lists become JSON text."""
+    flat: dict[str, str | int | float | bool | None] = {}
+
+    def walk(value: Any, key: str) -> None:
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                walk(inner, f"{key}.{name}" if key else name)
+        elif value is None or isinstance(value, str | int | float | bool):
+            flat[key] = value
+        else:
+            flat[key] = json.dumps(value)
+
+    walk(config.model_dump(mode="json"), "")
+    return flat
+
+
+def _parse(text: str, source: str) -> dict[str, Settings]:
+    try:
+        content = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise BenchError(f"{source} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
+        raise BenchError(f"{source} should map names of methods to settings, such as `zscore: {{smoothing_mm: 2}}`.")
+    return {str(name): settings for name, settings in content.items() if name != "shared"}
+
+
+def _merged(below: Settings, above: Settings) -> Settings:
+    """`above` over `below`, nested mappings field by field."""
+    merged = dict(below)
+    for key, value in above.items():
+        inner = merged.get(key)
+        merged[key] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _assign(settings: dict[str, Settings], detectors: dict[str, type[Detector]], key: str, value: Any) -> None:
+    first, _, rest = key.partition(".")
+    targets = (
+        {first: rest}
+        if first in detectors and rest
+        else {name: key for name, detector in detectors.items() if key in settings_of(detector.Config)}
+    )
+    if not targets:
+        known = sorted({k for detector in detectors.values() for k in settings_of(detector.Config)})
+        raise BenchError(f"--set {key}: {' and '.join(detectors)} has no such setting{_nearest(key, known)}")
+    for name, dotted in targets.items():
+        change: Any = value
+        for part in reversed(dotted.split(".")):
+            change = {part: change}
+        settings[name] = _merged(settings[name], change)
+
+
+def _nested(annotation: Any) -> type[BaseModel] | None:
+    """The pydantic model of a field, also inside `Model | None`."""
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f", did you mean {close[0]!r}?" if close else f", there are {', '.join(known) or 'none'}"

@@ -1,0 +1,165 @@
+"""The folder of one method's run: maps, the record of what was scored, results by protocol.
+
+maps/<id>_anomaly.nii.gz     the anomaly map on the subject's own grid
+prepared/<id>.nii.gz         the same on the prepared grid, float32: what is evaluated
+validation/<id>.nii.gz       maps of healthy validation cases, for protocols that set thresholds on them
+healthy_brains/<id>.nii.gz   their brain masks, where no dataset knows them (maps made elsewhere)
+runtime.json                 the record
+errors.log                   tracebacks of what failed
+results/<protocol>/          cases/<id>.json, cases.csv, run.json
+"""
+
+import hashlib
+import json
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bench.errors import BenchError
+from bench.files import atomic_path, write_text
+from datasets.case import Affine, BoolArray, Case, FloatArray
+from datasets.preparing.preparation import to_native
+
+
+class Scored(BaseModel):
+    """What scoring one case took, unknown for maps made elsewhere; of these, the hash of their file."""
+
+    runtime_s: float | None = None
+    network_evaluations: int | None = None
+    source: str | None = None
+
+
+class Record(BaseModel):
+    """Who made the maps and what it took: runtime.json.
+
+    source: hash of the method's source file when scoring began. error: why the method as a whole failed.
+    external: the maps were made by another program, which `url` tells of.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    method: str
+    title: str
+    baseline: bool
+    paper_row: str | None
+    config: dict[str, str | int | float | bool | None]
+    preset: str | None = None
+    seed: int
+    device: str = ""
+    source: str = ""
+    external: bool = False
+    url: str | None = None
+    fit_s: float | None = None
+    parameters: int | None = None
+    peak_memory_mb: float | None = None
+    error: str | None = None
+    cases: dict[str, Scored] = {}
+    failed: dict[str, str] = {}
+
+
+@dataclass
+class RunFolder:
+    """One method's folder and its record; `record` is saved after every change that matters."""
+
+    path: Path
+    record: Record
+
+    @classmethod
+    def open(cls, path: Path, fresh: Record) -> "RunFolder":
+        """The folder with the record it holds; a new one starts with `fresh`."""
+        return cls.load(path) if (path / "runtime.json").exists() else cls(path, fresh)
+
+    @classmethod
+    def load(cls, path: Path) -> "RunFolder":
+        """An existing folder; raises BenchError when its record cannot be read."""
+        try:
+            return cls(path, Record.model_validate_json((path / "runtime.json").read_text(encoding="utf-8")))
+        except (OSError, ValidationError, ValueError) as error:
+            raise BenchError(f"{path}/runtime.json cannot be read: remove that folder and run again.") from error
+
+    def save(self) -> None:
+        """Write the record."""
+        write_text(self.path / "runtime.json", self.record.model_dump_json(indent=1) + "\n")
+
+    def map_path(self, case_id: str) -> Path:
+        """The map on the subject's own grid."""
+        return self.path / "maps" / f"{case_id}_anomaly.nii.gz"
+
+    def prepared_path(self, case_id: str) -> Path:
+        """The map on the prepared grid."""
+        return self.path / "prepared" / f"{case_id}.nii.gz"
+
+    def validation_path(self, case_id: str) -> Path:
+        """The map of a healthy validation case, on the prepared grid."""
+        return self.path / "validation" / f"{case_id}.nii.gz"
+
+    def healthy_brain_path(self, case_id: str) -> Path:
+        """The brain mask of a healthy case that the dataset does not know."""
+        return self.path / "healthy_brains" / f"{case_id}.nii.gz"
+
+    def is_scored(self, case_id: str) -> bool:
+        """Whether the case is finished: its map is there and the record knows it."""
+        return case_id in self.record.cases and self.prepared_path(case_id).exists()
+
+    def forget_scores(self) -> None:
+        """Make every case unfinished, so that all are scored again."""
+        self.record.cases.clear()
+        for path in self.path.glob("validation/*.nii.gz"):
+            path.unlink()
+
+    def keep_map(self, case: Case, anomaly_map: FloatArray, scored: Scored) -> None:
+        """Write both maps of a test case and note it as finished; its older results no longer count."""
+        native_affine = case.affine if case.native is None else case.native.affine
+        save_nifti(self.map_path(case.id), to_native(anomaly_map, case), native_affine)
+        self.keep_prepared(case, anomaly_map, scored)
+
+    def keep_prepared(self, case: Case, anomaly_map: FloatArray, scored: Scored) -> None:
+        """The same without the map on the subject's own grid."""
+        for path in self.path.glob(f"results/*/cases/{case.id}.json"):
+            path.unlink()
+        save_nifti(self.prepared_path(case.id), anomaly_map, case.affine)
+        self.record.failed.pop(case.id, None)
+        self.record.cases[case.id] = scored
+        self.save()
+
+    def keep_failure(self, case_id: str, error: Exception) -> None:
+        """Note why a case has no result; it will be tried again."""
+        self.record.failed[case_id] = reason(error)
+        self.log(case_id, error)
+        self.save()
+
+    def log(self, what: str, error: Exception) -> None:
+        """Append the traceback to errors.log."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / "errors.log").open("a", encoding="utf-8") as file:
+            file.write(f"{what}\n{''.join(traceback.format_exception(error))}\n")
+
+
+def reason(error: Exception) -> str:
+    """An error in one line; the kind is named unless it is one of our own sentences."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}".rstrip(": ")
+
+
+def digest(*parts: object) -> str:
+    """A hash of values that JSON can hold."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def save_nifti(path: Path, volume: FloatArray | BoolArray, affine: Affine) -> None:
+    """Write a volume as NIfTI, atomically: float32, or uint8 for a mask."""
+    with atomic_path(path) as temporary:
+        stored = volume.astype(np.uint8 if volume.dtype == bool else np.float32)
+        nibabel.Nifti1Image(stored, affine).to_filename(temporary)
+
+
+def load_map(path: Path) -> FloatArray:
+    """Read a map back, float32; raises BenchError when the file is damaged."""
+    try:
+        return np.asarray(nibabel.load(path).dataobj, dtype=np.float32)
+    except Exception as error:
+        raise BenchError(f"{path} is damaged: remove it and run again.") from error

@@ -1,0 +1,198 @@
+"""Maps made elsewhere, by any program: paired with cases, checked, and kept as a run that the leaderboard shows."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel
+import numpy as np
+
+from bench.errors import BenchError
+from bench.files import write_text
+from bench.results import RunResult
+from bench.runs.run import Bench, dataset_folder, evaluated, reopened_dataset
+from bench.runs.run_folder import Record, RunFolder, Scored, digest, save_nifti
+from bench.runs.scoring import map_problem
+from datasets.case import Affine, Case, FloatArray
+from datasets.dataset import Dataset
+from datasets.fingerprint import file_hash
+from datasets.labels import (
+    LabelSettings,
+    brain_masks,
+    check_grid,
+    is_brain,
+    labels_dataset,
+    read_mask,
+    same_place,
+    shown,
+)
+from datasets.preparing.resampling import resample
+from datasets.scans.pairing import by_subject, nifti_files
+from metrics.protocol import Protocol
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Folders of maps and what the leaderboard calls them.
+
+    method: letters, digits and any of . _ + - (it names a folder). url: where the method is described.
+    healthy_maps: maps of healthy cases, for protocols that set their threshold on them.
+    healthy_brains: folder of their brain masks, where no dataset knows them; `healthy_maps` itself if None.
+    """
+
+    maps: Path
+    method: str
+    url: str | None = None
+    seed: int = 0
+    healthy_maps: Path | None = None
+    healthy_brains: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.method):
+            raise BenchError(f"--method-name {self.method!r} must be of letters, digits and . _ + - only.")
+
+
+def evaluate_maps(bench: Bench, dataset: Dataset, submission: Submission, protocol: Protocol) -> RunResult:
+    """Take over the maps, evaluate them and track the result; cases without a usable map count as failed.
+
+    BenchError when there is nothing to evaluate, or healthy maps that the protocol needs are not all there.
+    """
+    maps = by_subject(nifti_files(submission.maps), "anomaly map")
+    strays = sorted(maps.keys() - set(dataset.test_ids))
+    if len(strays) == len(maps):
+        raise BenchError(
+            f"{submission.maps} holds no map of a test case: they are called as {dataset.test_ids[0]}, "
+            f"the maps as {maps[strays[0]].name}."
+        )
+    if strays:
+        bench.reporter.say(f"{len(strays)} maps belong to no test case and are left out, such as {maps[strays[0]]}")
+    folder = submission_folder(bench.workspace, dataset, submission)
+    if submission.healthy_maps:
+        take_over_healthy(folder, dataset, submission.healthy_maps, submission.healthy_brains)
+    elif protocol.strategy == "healthy-fpr" and not any(folder.path.glob("validation/*.nii.gz")):
+        raise BenchError(f"{protocol.name} sets its threshold on healthy maps: name their folder with --healthy-maps.")
+    with bench.reporter.task(f"{submission.method}: reading maps", len(dataset.test_ids)) as tick:
+        for index, case_id in enumerate(dataset.test_ids):
+            take_over(folder, dataset, index, maps.get(case_id), submission.maps)
+            tick(note=case_id)
+    folder.save()
+    return evaluated(bench, folder, dataset, protocol)
+
+
+def submission_folder(workspace: Path, dataset: Dataset, submission: Submission) -> RunFolder:
+    """The run folder of a submission, as it was left or new."""
+    key = digest(dataset.fingerprint, submission.method, submission.url, submission.seed)
+    fresh = Record(
+        method=submission.method,
+        title=submission.method,
+        baseline=False,
+        paper_row=None,
+        config={},
+        seed=submission.seed,
+        external=True,
+        url=submission.url,
+    )
+    return RunFolder.open(dataset_folder(workspace, dataset) / f"{submission.method}-{key[:8]}", fresh)
+
+
+def take_over(folder: RunFolder, dataset: Dataset, index: int, path: Path | None, source: Path) -> None:
+    """Check and keep the map of one test case; note why there is none. A file kept before is not read again."""
+    case_id, record = dataset.test_ids[index], folder.record
+    record.failed.pop(case_id, None)
+    try:
+        if path is None:
+            raise BenchError(f"{source} holds no map of it.")
+        content = file_hash(path)
+        if folder.is_scored(case_id) and record.cases[case_id].source == content:
+            return
+        case = dataset.test[index]
+        folder.keep_prepared(case, read_map(path, case), Scored(source=content))
+    except Exception as error:
+        record.cases.pop(case_id, None)
+        folder.keep_failure(case_id, error)
+
+
+def take_over_healthy(folder: RunFolder, dataset: Dataset, healthy_maps: Path, brains: Path | None) -> None:
+    """Keep maps of the dataset's healthy validation cases, of which none may be missing; or, where a dataset has
+    none, of the subjects in the folder, with their brain masks."""
+    maps = by_subject([path for path in nifti_files(healthy_maps) if not is_brain(path)], "anomaly map")
+    cases = list(dataset.validation) or healthy_cases(maps, brains or healthy_maps)
+    for case in cases:
+        if case.id not in maps:
+            raise BenchError(f"{healthy_maps} holds no map of {case.id}: all {len(cases)} healthy cases are needed.")
+    for old in (*folder.path.glob("validation/*.nii.gz"), *folder.path.glob("healthy_brains/*.nii.gz")):
+        old.unlink()
+    for case in cases:
+        save_nifti(folder.validation_path(case.id), read_map(maps[case.id], case), case.affine)
+        if not dataset.validation:
+            save_nifti(folder.healthy_brain_path(case.id), case.brain_mask, case.affine)
+
+
+def healthy_cases(maps: dict[str, Path], folder: Path) -> list[Case]:
+    """Cases without image or label, one for each map, from the brain masks in a folder."""
+    brains = brain_masks(folder)
+    cases = []
+    for name in sorted(maps):
+        if name not in brains:
+            raise BenchError(f"{folder} holds no brain mask of the healthy case {name}: add it, or leave its map out.")
+        mask, affine = read_mask(brains[name])
+        cases.append(Case(name, np.empty((0, *mask.shape), np.float32), mask, None, affine, ()))
+    return cases
+
+
+def read_map(path: Path, case: Case) -> FloatArray:
+    """The map (X, Y, Z) float32 on the case's grid, 0 outside the brain.
+
+    It may lie on the prepared grid, or on the subject's own, from which it is resampled. BenchError when the file
+    cannot be read, has another grid, or holds values inside the brain that are not finite.
+    """
+    try:
+        image = nibabel.load(path)
+        volume = np.asarray(image.dataobj, dtype=np.float32)
+        affine: Affine = np.array(image.affine, dtype=np.float64)
+    except Exception:
+        raise BenchError(f"{path} cannot be read: it is damaged or no NIfTI file; write it again.") from None
+    if volume.ndim == 4 and volume.shape[3] == 1:
+        volume = volume[..., 0]
+    if volume.ndim != 3:
+        raise BenchError(f"{path} has {volume.ndim} dimensions {volume.shape}: keep one 3D volume.")
+    own = case.native
+    if own and volume.shape == own.shape and same_place(affine, own.affine, own.shape):
+        volume = resample(volume, own.affine, case.affine, _shape(case))
+    else:
+        grid = f"{case.id} prepared (or its own grid, {own.shape} at {shown(own.affine)})" if own else case.id
+        check_grid(path, volume.shape, affine, grid, case.brain_mask.shape, case.affine)
+    if problem := map_problem(volume, case):
+        raise BenchError(f"{path} {problem}.")
+    return np.where(case.brain_mask, volume, np.float32(0))
+
+
+def _shape(case: Case) -> tuple[int, int, int]:
+    x, y, z = case.brain_mask.shape
+    return x, y, z
+
+
+def labelled(workspace: Path, settings: LabelSettings) -> Dataset:
+    """The dataset of labels, noted in the workspace so that its runs can be evaluated again."""
+    absolute = {name: path and path.expanduser().absolute() for name, path in settings}
+    settings = LabelSettings(**absolute)
+    dataset = labels_dataset(settings)
+    write_text(dataset_folder(workspace, dataset) / "labels.json", settings.model_dump_json(indent=1) + "\n")
+    return dataset
+
+
+def known_dataset(workspace: Path, name: str, fingerprint: str | None = None) -> Dataset:
+    """The dataset of that name that was last run or exported in this workspace.
+
+    fingerprint: its beginning, where there are several. BenchError when there is none.
+    """
+    known = sorted(workspace.glob(f"runs/{name}-*/dataset.json"), key=lambda path: path.stat().st_mtime)
+    fitting = [path.parent for path in known if path.parent.name.startswith(f"{name}-{(fingerprint or '')[:8]}")]
+    if not fitting:
+        raise BenchError(
+            f"{workspace} knows no dataset {name} {fingerprint or ''}".rstrip()
+            + ": `bench export` or `bench run` with that --dataset makes it known."
+        )
+    return reopened_dataset(workspace, fitting[-1])

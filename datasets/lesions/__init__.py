@@ -1,0 +1,1 @@
+"""Simulated lesions: masks, shapes, and what they do to intensities."""

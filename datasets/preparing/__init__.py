@@ -1,0 +1,1 @@
+"""From a scan on its own grid to a prepared case, and back."""

@@ -1,0 +1,1 @@
+"""Scans on disk: names, reading, checks, splits, and the dataset they make."""

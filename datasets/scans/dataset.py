@@ -1,0 +1,227 @@
+"""From subjects' files to a dataset: checks, split, common box, fingerprints and lazy cases.
+
+Used by every dataset that is read from disk; these differ only in how they find their subjects.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+
+from bench.errors import BenchError
+from bench.seeds import derived_seed
+from datasets.cache import LazyCases
+from datasets.case import Case
+from datasets.dataset import Dataset, SetAside
+from datasets.fingerprint import fingerprint, lesion_identity
+from datasets.lesions import simulation as lesions
+from datasets.preparing import preparation
+from datasets.preparing.alignment import REFERENCE_CASES, Alignment, Mode, to_align
+from datasets.preparing.preparation import Frame
+from datasets.scans import reading
+from datasets.scans.bids_layout import CHANNELS, SubjectFiles
+from datasets.scans.inspection import Folder, Subject, usable_subjects
+from datasets.scans.splits import seeded_split
+from datasets.settings import DatasetSettings
+
+Kind = Literal["healthy", "real lesions", "simulated lesions"]
+
+
+def scans_dataset(name: str, settings: DatasetSettings, folder: Folder, healthy: Folder | None = None) -> Dataset:
+    """A dataset of scans on disk.
+
+    Subjects with a lesion mask are test cases; healthy ones are split by name or by seed, and those that fall
+    into the test split get simulated lesions. With a `healthy` folder (`--train-root`), that one is split in
+    the same way and gives the train and validation cases, and all subjects of `folder` are test cases.
+    BenchError when a split is empty.
+    """
+    folders = [folder] if healthy is None else [healthy, folder]
+    set_aside = [one for each in folders for one in each.set_aside]
+    channels, left_out = common_channels([files for each in folders for files in each.subjects])
+    usable = [usable_subjects(each, channels, settings.cache_folder, set_aside) for each in folders]
+    splits = split_subjects(folders[0], usable[0], settings.seed, set_aside)
+    if healthy is not None:
+        splits["test"] = test_only(folder, usable[1], splits, set_aside)
+    for split, subjects in splits.items():
+        if not subjects:
+            raise BenchError(empty_split(split, folders, usable))
+    frame = preparation.training_frame([subject.extent for subject in splits["train"]])
+    tests = sorted(splits["test"], key=lambda subject: subject.id)[: settings.cases]
+    kinds: list[Kind] = ["real lesions" if s.files.lesion_mask else "simulated lesions" for s in tests]
+    aligned = to_align(settings.align, frame, splits["train"], [*splits["validation"], *tests])
+    preparer = Preparer(settings, channels, frame, splits["train"], aligned)
+    training_fingerprint = fingerprint(
+        {
+            "preparation": preparer.identity,
+            "train": [preparer.subject_identity(subject) for subject in splits["train"]],
+            "validation": [preparer.subject_identity(subject) for subject in splits["validation"]],
+        }
+    )
+    return Dataset(
+        name=name,
+        channels=channels,
+        train=preparer.cases(splits["train"], ["healthy"] * len(splits["train"])),
+        validation=preparer.cases(splits["validation"], ["healthy"] * len(splits["validation"])),
+        test=preparer.cases(tests, kinds),
+        validation_lesions=preparer.cases(splits["validation"], ["simulated lesions"] * len(splits["validation"])),
+        test_ids=tuple(subject.id for subject in tests),
+        training_fingerprint=training_fingerprint,
+        fingerprint=fingerprint(
+            {
+                "training": training_fingerprint,
+                "test": [preparer.case_identity(*pair) for pair in zip(tests, kinds, strict=True)],
+            }
+        ),
+        description={
+            "folder": " to learn from, test: ".join(str(each.root) for each in folders),
+            "subjects": ", ".join(f"{len(subjects)} {split}" for split, subjects in splits.items()),
+            "split": "named in participants.tsv" if folders[0].splits else f"80/10/10, seed {settings.seed}",
+            "test cases": test_description(kinds, settings),
+            "channels": ", ".join(channels) + left_out,
+            "box": f"{' x '.join(map(str, frame.shape))} voxels of 2 mm, "
+            + ("one place for all: the scans share a grid" if frame.affine is not None else "centred on each brain"),
+            **({"aligned": aligned_description(settings.align, aligned)} if aligned else {}),
+        },
+        set_aside=tuple(set_aside),
+    )
+
+
+def common_channels(subjects: Sequence[SubjectFiles]) -> tuple[tuple[str, ...], str]:
+    """The channels that all subjects have, and a note on what is left out."""
+    missing = [files.id for files in subjects if CHANNELS[1] not in files.images]
+    if not missing:
+        return CHANNELS, ""
+    if len(missing) == len(subjects):
+        return CHANNELS[:1], ""
+    return CHANNELS[:1], f" (T2w left out: {len(missing)} of {len(subjects)} subjects have none)"
+
+
+def split_subjects(
+    folder: Folder, usable: Sequence[Subject], seed: int, set_aside: list[SetAside]
+) -> dict[str, list[Subject]]:
+    """Split -> subjects in order of id. Those with a lesion mask are test cases whatever the table says."""
+    healthy = [subject for subject in usable if not subject.files.lesion_mask]
+    by_name = folder.splits
+    if by_name is None:
+        by_name = seeded_split((subject.files.subject for subject in healthy), seed)
+    splits: dict[str, list[Subject]] = {"train": [], "validation": [], "test": []}
+    for subject in sorted(usable, key=lambda one: one.id):
+        split = "test" if subject.files.lesion_mask else by_name.get(subject.files.subject)
+        if split is None:
+            set_aside.append(SetAside(subject.id, f"{subject.id} has no split in participants.tsv."))
+        else:
+            splits[split].append(subject)
+    return splits
+
+
+def test_only(
+    folder: Folder, usable: Sequence[Subject], splits: dict[str, list[Subject]], set_aside: list[SetAside]
+) -> list[Subject]:
+    """Of a folder beside a healthy one: all subjects, or those its table names; none seen in training."""
+    seen = {subject.image for split in ("train", "validation") for subject in splits[split]}
+    kept = []
+    for subject in usable:
+        if subject.image in seen:
+            set_aside.append(SetAside(subject.id, f"{subject.id} is also in the folder to learn from."))
+        elif folder.splits is None or folder.splits.get(subject.files.subject) == "test":
+            kept.append(subject)
+    return kept
+
+
+def empty_split(split: str, folders: Sequence[Folder], usable: Sequence[Sequence[Subject]]) -> str:
+    """Why there is no subject for a split, and what to do."""
+    if split == "test":
+        return f"{folders[-1].root} has no test subject; mark some in participants.tsv or add subjects."
+    healthy = sum(not subject.files.lesion_mask for subject in usable[0])
+    if healthy < 2:
+        return (
+            f"{folders[0].root} has {healthy} healthy subject(s) to learn from, at least 2 are needed; "
+            "name a folder of healthy subjects with --train-root."
+        )
+    return f"{folders[0].root / 'participants.tsv'} puts no healthy subject into the split {split}; add some."
+
+
+def test_description(kinds: Sequence[Kind], settings: DatasetSettings) -> str:
+    """How many test cases there are of each kind."""
+    parts = []
+    if real := kinds.count("real lesions"):
+        parts.append(f"{real} with real lesion masks")
+    if simulated := kinds.count("simulated lesions"):
+        lesions_in = "" if settings.lesions.set == "none" else f" with lesions ({lesions.described(settings.lesions)})"
+        parts.append(f"{simulated} healthy ones{lesions_in}")
+    return " and ".join(parts)
+
+
+def aligned_description(mode: Mode, aligned: Sequence[Subject]) -> str:
+    """Who is aligned to the mean of the training brains."""
+    if mode == "affine":
+        return f"all {len(aligned)} scans, to the mean of the training brains"
+    named = ", ".join(subject.id for subject in aligned[:10])
+    more = f" and {len(aligned) - 10} more" if len(aligned) > 10 else ""
+    return f"{named}{more}, to the mean of the training brains: their brains lie elsewhere"
+
+
+class Preparer:
+    """Makes prepared cases of one dataset's subjects and names them by all that shapes them."""
+
+    def __init__(
+        self,
+        settings: DatasetSettings,
+        channels: tuple[str, ...],
+        frame: Frame,
+        train: Sequence[Subject] = (),
+        aligned: Sequence[Subject] = (),
+    ) -> None:
+        self.settings = settings
+        self.channels = channels
+        self.frame = frame
+        affine = None if frame.affine is None else (np.round(frame.affine, 4) + 0.0).tolist()
+        self.identity = {
+            "preparation": preparation.VERSION,
+            "reading": reading.VERSION,
+            "channels": channels,
+            "frame": [frame.shape, affine],
+        }
+        self.lesions = lesion_identity(settings.lesions)
+        self.alignment: Alignment | None = None
+        if aligned:
+            reference = train[:REFERENCE_CASES]
+            as_they_lie = Preparer(settings, channels, frame).cases(reference, ["healthy"] * len(reference))
+            identity = [self.identity, [subject.content for subject in reference]]
+            self.alignment = Alignment(aligned, frame, as_they_lie, identity, settings.cache_folder)
+
+    def cases(self, subjects: Sequence[Subject], kinds: Sequence[Kind]) -> LazyCases:
+        """Lazy cases, kept in the cache folder."""
+        identities = [self.case_identity(*pair) for pair in zip(subjects, kinds, strict=True)]
+        return LazyCases(
+            [fingerprint([self.identity, identity]) for identity in identities],
+            lambda index: self.prepared(subjects[index], kinds[index]),
+            self.settings.cache_folder / "cases",
+        )
+
+    def subject_identity(self, subject: Subject) -> list[Any]:
+        """What went in, and how it was aligned if it was."""
+        return [subject.id, subject.content, *(self.alignment.marks(subject) if self.alignment else [])]
+
+    def case_identity(self, subject: Subject, kind: Kind) -> list[Any]:
+        """What makes this case differ from others prepared alike."""
+        simulated = [self.lesions, self.settings.seed] if kind == "simulated lesions" else []
+        id, content, *marks = self.subject_identity(subject)
+        return [id, content, kind, *simulated, *marks]
+
+    def prepared(self, subject: Subject, kind: Kind) -> Case:
+        """Read, align and put lesions in where wanted, prepare."""
+        scan = reading.read_scan(subject.files, self.channels)
+        place = self.alignment.box_affine(subject, scan) if self.alignment else None
+        if kind == "simulated lesions":
+            images, lesion_mask = lesions.simulate_lesions(
+                scan.images,
+                scan.brain_mask,
+                scan.affine,
+                scan.channels,
+                self.settings.lesions,
+                derived_seed(self.settings.seed, "lesions", subject.id),
+            )
+            scan = replace(scan, images=images, lesion_mask=lesion_mask)
+        return preparation.prepare(scan, self.frame, place)

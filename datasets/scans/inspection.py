@@ -1,0 +1,114 @@
+"""Look at every subject once: is it usable, what is its content, where does its brain lie."""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.errors import BenchError
+from bench.files import write_json
+from datasets.case import NativeGrid
+from datasets.dataset import SetAside
+from datasets.fingerprint import file_hash, fingerprint
+from datasets.preparing import preparation
+from datasets.preparing.preparation import Extent
+from datasets.scans import reading
+from datasets.scans.bids_layout import SubjectFiles
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The subjects found in one folder, those set aside, and their named splits (subject -> split) if any."""
+
+    root: Path
+    subjects: list[SubjectFiles]
+    set_aside: list[SetAside]
+    splits: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A usable subject: its files, the hash of each by its role, and where its brain lies on its grid."""
+
+    files: SubjectFiles
+    content: dict[str, str]
+    extent: Extent
+
+    @property
+    def id(self) -> str:
+        return self.files.id
+
+    @property
+    def image(self) -> str:
+        """The hash by which one and the same image is known under another name."""
+        return next(iter(self.content.values()))
+
+
+def usable_subjects(
+    folder: Folder, channels: tuple[str, ...], cache_folder: Path, set_aside: list[SetAside]
+) -> list[Subject]:
+    """The subjects that can be used, each image once; the others are added to `set_aside`.
+
+    BenchError when none is left.
+    """
+
+    def tried(files: SubjectFiles) -> Subject | str:
+        try:
+            return inspected(files, channels, cache_folder)
+        except BenchError as problem:
+            return str(problem)
+
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        results = list(pool.map(tried, folder.subjects))
+    usable: dict[str, Subject] = {}
+    for files, result in zip(folder.subjects, results, strict=True):
+        if isinstance(result, str):
+            set_aside.append(SetAside(files.id, result))
+        elif result.image in usable:
+            twin = usable[result.image].id
+            set_aside.append(SetAside(files.id, f"{files.id} has the same image as {twin}; remove one."))
+        else:
+            usable[result.image] = result
+    if not usable:
+        problem = f"; the first problem: {set_aside[0].reason}" if set_aside else "."
+        raise BenchError(f"No subject of {folder.root} can be used{problem}")
+    return list(usable.values())
+
+
+def inspected(files: SubjectFiles, channels: tuple[str, ...], cache_folder: Path) -> Subject:
+    """Read a subject's files and check them; remembered for as long as the files stay as they are.
+
+    BenchError when they cannot be used; that is not remembered.
+    """
+    paths = files.paths(channels)
+    stamps = [file_stamp(path) for path in paths.values()]
+    note = cache_folder / "inspected" / f"{fingerprint([reading.VERSION, list(paths), stamps])}.json"
+    if note.exists():
+        known = json.loads(note.read_text())
+        grid = NativeGrid(tuple(known["shape"]), np.array(known["affine"]))
+        return Subject(files, known["content"], Extent(grid, tuple(known["first"]), tuple(known["last"])))
+    scan = reading.read_scan(files, channels)
+    extent = preparation.extent(scan.brain_mask, scan.affine)
+    content = {role: file_hash(path) for role, path in paths.items()}
+    remembered = {
+        "content": content,
+        "shape": extent.grid.shape,
+        "affine": extent.grid.affine.tolist(),
+        "first": extent.first,
+        "last": extent.last,
+    }
+    write_json(note, remembered)
+    return Subject(files, content, extent)
+
+
+def file_stamp(path: Path) -> list[Any]:
+    """What changes when a file does. BenchError when it is not there, as with a link not fetched yet."""
+    try:
+        status = path.stat()
+    except OSError:
+        raise BenchError(f"{path} cannot be opened; fetch its content if it is a link.") from None
+    return [str(path.resolve()), status.st_size, status.st_mtime_ns]

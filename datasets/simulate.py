@@ -1,0 +1,55 @@
+"""`bench simulate-lesions`: a folder of healthy scans, copied with lesions put in and their masks beside."""
+
+from pathlib import Path
+
+from bench.errors import BenchError
+from bench.reporting import Reporter
+from bench.runs.run_folder import save_nifti
+from bench.seeds import derived_seed
+from datasets.lesions.simulation import LesionSettings, simulate_lesions
+from datasets.scans.bids_layout import CHANNELS, SubjectFiles, find_subjects
+from datasets.scans.reading import read_scan
+
+
+def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: int, reporter: Reporter) -> int:
+    """Write sub-X/anat/sub-X_T1w.nii.gz (and T2w), brain and lesion mask for every healthy subject of `source`.
+
+    Images are on the grid of the T1w. A subject gets the same lesions as in `bench run --dataset bids` with
+    the same dataset seed. Gives the number of subjects written; those that cannot be used are reported.
+    BenchError when there is none.
+    """
+    if settings.set == "none":
+        raise BenchError("--lesion-set none puts no lesions in: choose another one.")
+    if target.resolve() == source.resolve():
+        raise BenchError(f"OUT is the folder of the healthy scans, {target}: name another one.")
+    subjects, set_aside = find_subjects(source)
+    for subject in set_aside:
+        reporter.say(f"{subject.id} is set aside: {subject.reason}")
+    written = 0
+    with reporter.task("simulating lesions", len(subjects)) as tick:
+        for files in subjects:
+            try:
+                _simulate_subject(files, target, settings, seed)
+                written += 1
+            except BenchError as problem:
+                reporter.say(f"{files.id} is set aside: {problem}")
+            tick(note=files.id)
+    if not written:
+        raise BenchError(f"No subject of {source} could be used.")
+    return written
+
+
+def _simulate_subject(files: SubjectFiles, target: Path, settings: LesionSettings, seed: int) -> None:
+    if files.lesion_mask:
+        raise BenchError(f"{files.id} has lesions already ({files.lesion_mask.name}).")
+    channels = tuple(channel for channel in CHANNELS if channel in files.images)
+    scan = read_scan(files, channels)
+    images, lesion_mask = simulate_lesions(
+        scan.images, scan.brain_mask, scan.affine, channels, settings, derived_seed(seed, "lesions", files.id)
+    )
+    session = files.id.removeprefix(files.subject).removeprefix("_")
+    folder = target / files.subject / session / "anat"
+    volumes = dict(zip(channels, images, strict=True))
+    volumes |= {"desc-brain_mask": scan.brain_mask, "label-lesion_mask": lesion_mask}
+    for name, volume in volumes.items():
+        save_nifti(folder / f"{files.id}_{name}.nii.gz", volume, scan.affine)

@@ -1,0 +1,1 @@
+"""Synthetic healthy brains: anatomy, and how a scanner sees it."""

@@ -1,0 +1,1 @@
+"""Pictures of finished runs, one file each."""

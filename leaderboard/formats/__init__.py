@@ -1,0 +1,1 @@
+"""A table as text, one file a format."""

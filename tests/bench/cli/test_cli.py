@@ -1,0 +1,130 @@
+"""The command line: help at once, errors as sentences, exit codes."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import bench.runs.run
+from bench import cli
+from bench.contributing.contract import tiny_dataset
+
+runner = CliRunner()
+ROOT = str(Path(__file__).parents[2])
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch, tmp_path):
+    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: tiny_dataset())
+    monkeypatch.setenv("BENCH_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def invoke(*arguments):
+    return runner.invoke(cli.app, list(arguments))
+
+
+def test_help_imports_nothing_heavy_and_answers_at_once():
+    code = (
+        "import sys; sys.argv = ['bench', '--help']; from bench.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    )
+    code += "print(sorted({'torch', 'numpy', 'pydantic', 'mlflow', 'pandas'} & set(sys.modules)))"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": ROOT}
+    )
+    assert shown.stdout.splitlines()[-1] == "[]"
+    assert "simulate-lesions" in shown.stdout
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 0.5  # not wall time: neighbours are busy
+
+
+def test_run_then_leaderboard(tmp_path):
+    shown = invoke("run", "--method", "random", "--method", "zscore")
+    assert shown.exit_code == 0, shown.output
+    assert "zscore" in shown.output and "2/2" in shown.output
+    assert str(tmp_path / "workspace") in shown.output and "mlflow.db" in shown.output
+    assert "\x1b" not in shown.output
+    board = json.loads(invoke("leaderboard", "--format", "json").stdout)
+    assert {row["method"]: (row["n"], row["of"]) for row in board["rows"]} == {"random": (2, 2), "zscore": (2, 2)}
+    again = invoke("evaluate", "--protocol", "authors-code")
+    assert again.exit_code == 0 and "authors-code@1" in again.output
+
+
+def test_failed_case_gives_exit_code_1(monkeypatch):
+    monkeypatch.setattr("methods.random.Random.score", lambda self, case: case.image)
+    shown = invoke("run", "--method", "random")
+    assert shown.exit_code == 1 and "should have (32, 32, 32)" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("run", "--method", "zscor"), "There is no method 'zscor': did you mean 'zscore'"),
+        (("run", "--method", "zscore", "--set", "moments.smooth=1"), "no such setting"),
+        (("run", "--method", "zscore", "--protocol", "papr"), 'did you mean "paper"'),
+        (("run", "--method", "zscore", "--lesion-load-ml", "-3"), "lesions.lesion_load_ml = -3.0 is wrong"),
+        (("run", "--method", "zscore", "--config", "none.yaml"), "none.yaml cannot be read"),
+        (("leaderboard",), "bench run"),
+        (("evaluate",), "bench run"),
+        (("check", "zscor"), "did you mean 'zscore'"),
+        (("new-method", "zscore"), "already"),
+    ],
+)
+def test_mistakes_are_sentences_with_exit_code_2(arguments, sentence):
+    shown = invoke(*arguments)
+    assert shown.exit_code == 2
+    assert sentence in shown.output and "Traceback" not in shown.output
+    assert shown.stderr.strip().count("\n") == 0
+
+
+def test_ctrl_c_says_how_to_go_on(monkeypatch):
+    def pressed(self, case):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("methods.random.Random.score", pressed)
+    shown = invoke("run", "--method", "random")
+    assert shown.exit_code == 130
+    assert "the same command goes on where it stopped" in shown.output
+
+
+def test_our_own_mistakes_leave_a_log_not_a_traceback(monkeypatch):
+    monkeypatch.setattr("bench.registry.discover", lambda: 1 / 0)
+    shown = invoke("methods")
+    assert shown.exit_code == 1 and "Traceback" not in shown.output
+    log = Path(shown.stderr.strip().rsplit(" ", 1)[1])
+    assert "ZeroDivisionError" in log.read_text()
+    log.unlink()
+
+
+def test_fit_ships_components(tmp_path):
+    shown = invoke("fit", "--method", "zscore", "--ship", str(tmp_path / "weights"))
+    assert shown.exit_code == 0
+    (place,) = (tmp_path / "weights").iterdir()
+    assert str(place) in shown.output and (place / "card.json").exists()
+
+
+def test_lists():
+    assert "trivial baseline" in invoke("methods").output
+    settings = invoke("methods", "zscore").output
+    assert "moments.moment_smoothing_mm = 1.0 [>= 0" in settings
+    assert "phantom" in invoke("datasets").output
+
+
+def test_check_lists_every_point():
+    shown = invoke("check", "random")
+    assert shown.exit_code == 0 and shown.output.count("ok ") == 12
+
+
+def test_two_methods_are_compared_and_drawn(tmp_path):
+    assert invoke("run", "--method", "random", "--method", "zscore").exit_code == 0
+    compared = invoke("compare", "zscore", "random", "--metric", "auroc")
+    assert compared.exit_code == 0 and "2/0/0" in compared.output
+    for kind in ("maps", "lesion-volume", "froc"):
+        drawn = invoke("figure", str(tmp_path / kind), "--kind", kind)
+        assert drawn.exit_code == 0, drawn.output
+        assert (tmp_path / f"{kind}.png").stat().st_size > 1000

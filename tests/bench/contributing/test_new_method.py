@@ -1,0 +1,44 @@
+"""The templates: what they give keeps the contract at once."""
+
+import importlib.util
+import sys
+
+import pytest
+
+from bench.contributing.contract import check_method
+from bench.contributing.new_method import write_method
+from bench.errors import BenchError
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("")
+    return tmp_path
+
+
+def load(path, name, monkeypatch):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_written_method_keeps_the_contract_and_its_test_passes(checkout, tmp_path, monkeypatch):
+    method, test = write_method("my-method", checkout)
+    module = load(method, "methods.my_method", monkeypatch)
+    assert [check for check in check_method(module.MyMethod) if check.problem] == []
+    load(test, "test_my_method", monkeypatch).test_lesions_score_higher_than_the_healthy_brain(tmp_path)
+
+
+def test_names_are_checked(checkout, tmp_path):
+    with pytest.raises(BenchError, match="such as my-method"):
+        write_method("My Method", checkout)
+    with pytest.raises(BenchError, match="already"):
+        write_method("zscore", checkout)
+    write_method("mine", checkout)
+    with pytest.raises(BenchError, match=r"already in .*mine\.py"):
+        write_method("mine", checkout)
+    (checkout / "pyproject.toml").unlink()
+    with pytest.raises(BenchError, match="clone"):
+        write_method("other", checkout)

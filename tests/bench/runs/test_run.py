@@ -1,0 +1,293 @@
+"""Runs from fit to table on the tiny dataset: results, failures, resuming, evaluating again."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+import bench.runs.run
+from bench import registry
+from bench.contributing.contract import tiny_dataset
+from bench.detector import Detector, MethodConfig, MethodInfo
+from bench.errors import BenchError
+from bench.reporting import SilentReporter
+from bench.results import load_run, run_files
+from bench.runs.run import Bench, Choice, evaluate_again, fit_components, run
+from datasets.case import NativeGrid
+from datasets.settings import DatasetSettings
+from metrics.protocol import protocol
+
+PAPER = protocol("paper")
+ROOT = str(Path(__file__).parents[2])
+
+
+class Reporter(SilentReporter):
+    def __init__(self):
+        self.lines = []
+
+    def say(self, line):
+        self.lines.append(line)
+
+
+class Brightness(Detector):
+    """The image itself; `broken` names a case that fails, `stop` one at which Ctrl-C is pressed."""
+
+    info = MethodInfo(name="brightness", title="Brightness", reference="none")
+    Config = MethodConfig
+    broken: str | None = None
+    stop: str | None = None
+    scored: list[str] = []  # noqa: RUF012
+
+    def fit(self, train, validation, context):
+        assert all(case.lesion_mask is None for case in (*train, *validation))
+
+    def score(self, case):
+        assert case.lesion_mask is None
+        if case.id == Brightness.stop:
+            raise KeyboardInterrupt
+        if case.id == Brightness.broken:
+            return np.full(case.brain_mask.shape, np.nan, np.float32)
+        Brightness.scored.append(case.id)
+        return case.image.sum(axis=0)
+
+
+class NeverFits(Brightness):
+    info = MethodInfo(name="never-fits", title="Never fits", reference="none")
+
+    def fit(self, train, validation, context):
+        raise RuntimeError("out of memory")
+
+
+@pytest.fixture(autouse=True)
+def workplace(monkeypatch):
+    """The tiny dataset under every name, two more methods, no MLflow."""
+    dataset = tiny_dataset(test=3)
+    methods = registry.methods() | {"brightness": Brightness, "never-fits": NeverFits}
+    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: dataset)
+    monkeypatch.setattr(registry, "method", methods.__getitem__)
+    monkeypatch.setattr(bench.runs.run, "_track", lambda bench, folder, result: None)
+    monkeypatch.setattr(Brightness, "broken", None)
+    monkeypatch.setattr(Brightness, "stop", None)
+    monkeypatch.setattr(Brightness, "scored", [])
+    return dataset
+
+
+def do_run(folder, *methods, chosen_protocol=PAPER, again=False, messages=None, **choice):
+    place = Bench(folder, messages or Reporter())
+    return run(place, Choice(methods, device="cpu", **choice), DatasetSettings(), chosen_protocol, again)
+
+
+def tables(folder):
+    """What stands in the tables, but for how long things took."""
+    runs = [load_run(path) for path in run_files(folder)]
+    return [(run.method, run.metrics, [(c.id, c.threshold, c.metrics, c.lesions) for c in run.cases]) for run in runs]
+
+
+def test_a_run_writes_maps_results_and_tables(tmp_path, workplace):
+    (result,) = do_run(tmp_path, "zscore")
+    assert (result.status, result.n, result.of) == ("finished", 3, 3)
+    assert result.metrics["auroc"].mean > 0.6
+    assert result.parameters > 0 and result.runtime_s_per_case > 0 and result.peak_memory_mb > 0
+    (folder,) = tmp_path.glob("runs/tiny-*/zscore-*")
+    case = workplace.test[0]
+    for path in (folder / "maps" / f"{case.id}_anomaly.nii.gz", folder / "prepared" / f"{case.id}.nii.gz"):
+        image = nibabel.load(path)
+        assert image.shape == case.brain_mask.shape and np.allclose(image.affine, case.affine)
+        assert image.get_data_dtype() == np.float32
+    rows = list(csv.DictReader((folder / "results/paper/cases.csv").read_text().splitlines()))
+    assert [row["id"] for row in rows] == list(workplace.test_ids)
+    assert float(rows[0]["dice"]) == result.cases[0].metrics["dice"]
+    assert load_run(folder / "results/paper/run.json") == result
+    assert {path.stem for path in folder.glob("results/paper/cases/*.json")} == set(workplace.test_ids)
+
+
+def test_maps_come_back_on_the_subjects_own_grid(tmp_path, workplace, monkeypatch):
+    shifted = np.diag([2.0, 2.0, 2.0, 1.0])
+    shifted[:3, 3] = (4, 0, -2)
+    native = NativeGrid((30, 32, 34), shifted)
+    monkeypatch.setattr(
+        bench.runs.run,
+        "load_dataset",
+        lambda settings: replace(workplace, test=tuple(replace(c, native=native) for c in workplace.test)),
+    )
+    do_run(tmp_path, "brightness")
+    (path,) = tmp_path.glob("runs/*/brightness-*/maps/test-0_anomaly.nii.gz")
+    image = nibabel.load(path)
+    assert image.shape == native.shape and np.array_equal(image.affine, shifted)
+    case = workplace.test[0]
+    expected = np.where(case.brain_mask, case.image.sum(axis=0), 0)
+    assert np.allclose(image.get_fdata()[:, :, 1:33], expected[2:], atol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_table(tmp_path):
+    do_run(tmp_path / "a", "random", "zscore")
+    do_run(tmp_path / "b", "random", "zscore")
+    assert tables(tmp_path / "a") == tables(tmp_path / "b")
+    do_run(tmp_path / "c", "random", seed=1)
+    assert tables(tmp_path / "c") != tables(tmp_path / "a")[:1]
+
+
+def test_finished_cases_are_not_scored_again_unless_asked(tmp_path):
+    do_run(tmp_path, "brightness")
+    messages = Reporter()
+    do_run(tmp_path, "brightness", messages=messages)
+    assert len(Brightness.scored) == 3
+    assert "3 of 3 cases were scored before" in messages.lines[0]
+    do_run(tmp_path, "brightness", again=True)
+    assert len(Brightness.scored) == 6
+
+
+def test_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    do_run(tmp_path / "undisturbed", "brightness")
+    Brightness.scored.clear()
+    monkeypatch.setattr(Brightness, "stop", "test-2")
+    with pytest.raises(KeyboardInterrupt):
+        do_run(tmp_path / "stopped", "brightness")
+    assert run_files(tmp_path / "stopped") == []
+    monkeypatch.setattr(Brightness, "stop", None)
+    do_run(tmp_path / "stopped", "brightness")
+    assert Brightness.scored == ["test-0", "test-1", "test-2"]
+    assert tables(tmp_path / "stopped") == tables(tmp_path / "undisturbed")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import bench.runs.run
+from bench.reporting import SilentReporter
+from bench.contributing.contract import tiny_dataset
+from bench.runs.run import Bench, Choice, run
+from datasets.settings import DatasetSettings
+from metrics.protocol import protocol
+from methods.zscore import ZScore
+
+score = ZScore.score
+def killed(self, case):
+    if case.id == "test-1":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return score(self, case)
+ZScore.score = killed
+bench.runs.run.load_dataset = lambda settings: tiny_dataset(test=3)
+run(Bench(Path(sys.argv[1]), SilentReporter()), Choice(("zscore",), device="cpu"), DatasetSettings(), protocol("paper"))
+"""
+
+
+def test_killed_run_gives_the_same_table(tmp_path):
+    do_run(tmp_path / "undisturbed", "zscore")
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path / "killed")], env=os.environ | {"PYTHONPATH": ROOT}
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.glob("killed/runs/*/*/maps/*.nii.gz"))) == 1
+    do_run(tmp_path / "killed", "zscore")
+    assert tables(tmp_path / "killed") == tables(tmp_path / "undisturbed")
+
+
+def test_bad_map_is_a_failed_case_and_tried_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(Brightness, "broken", "test-1")
+    messages = Reporter()
+    (result,) = do_run(tmp_path, "brightness", messages=messages)
+    assert (result.status, result.n, result.of) == ("finished", 2, 3)
+    assert "voxels inside the brain that are not finite" in result.failed_cases["test-1"]
+    assert any("test-1 failed" in line for line in messages.lines)
+    monkeypatch.setattr(Brightness, "broken", None)
+    (result,) = do_run(tmp_path, "brightness")
+    assert (result.n, result.failed_cases) == (3, {})
+    assert Brightness.scored == ["test-0", "test-2", "test-1"]
+    assert [case.id for case in result.cases] == ["test-0", "test-1", "test-2"]
+
+
+def test_failing_method_does_not_stop_the_others(tmp_path):
+    failed, finished = do_run(tmp_path, "never-fits", "brightness")
+    assert (failed.status, failed.error, failed.n) == ("failed", "RuntimeError: out of memory", 0)
+    assert (finished.status, finished.n) == ("finished", 3)
+    (log,) = tmp_path.glob("runs/*/never-fits-*/errors.log")
+    assert "Traceback" in log.read_text()
+
+
+def test_a_method_whose_cases_all_fail_has_failed(tmp_path, monkeypatch):
+    monkeypatch.setattr(Brightness, "score", lambda self, case: 1 / 0)
+    (result,) = do_run(tmp_path, "brightness")
+    assert result.status == "failed" and "ZeroDivisionError" in result.error
+
+
+def test_damaged_map_is_a_failed_case(tmp_path):
+    do_run(tmp_path, "brightness")
+    (path,) = tmp_path.glob("runs/*/*/prepared/test-0.nii.gz")
+    path.write_bytes(path.read_bytes()[:100])
+    for case_file in tmp_path.glob("runs/*/*/results/paper/cases/*.json"):
+        case_file.unlink()
+    (result,) = do_run(tmp_path, "brightness")
+    assert result.n == 2 and f"{path} is damaged" in result.failed_cases["test-0"]
+
+
+def test_maps_are_evaluated_again_under_another_protocol(tmp_path):
+    (paper,) = do_run(tmp_path, "brightness")
+    (again,) = evaluate_again(Bench(tmp_path, Reporter()), protocol("authors-code"))
+    assert len(Brightness.scored) == 3
+    assert (again.protocol, again.n) == ("authors-code@1", 3)
+    assert again.key != paper.key and again.config == paper.config
+    assert len(run_files(tmp_path)) == 2
+
+
+def test_healthy_maps_give_one_deployable_threshold(tmp_path, workplace):
+    do_run(tmp_path, "brightness")
+    deployable = protocol("paper-fpr5")
+    (missing,) = evaluate_again(Bench(tmp_path, Reporter()), deployable)
+    assert missing.status == "failed" and "run it with this --protocol once" in missing.error
+    Brightness.scored.clear()
+    (result,) = do_run(tmp_path, "brightness", chosen_protocol=deployable)
+    assert Brightness.scored == ["validation-0", "validation-1"]
+    values = [case.image.sum(axis=0)[case.brain_mask] for case in workplace.validation]
+    (threshold,) = {case.threshold for case in result.cases}
+    assert threshold == pytest.approx(np.quantile(np.concatenate(values), 0.95), abs=1e-3)
+    assert (result.oracle, result.status) == (False, "finished")
+    (again,) = evaluate_again(Bench(tmp_path, Reporter()), deployable)
+    assert again.metrics == result.metrics
+
+
+def test_the_best_threshold_for_the_dataset_is_one_and_an_upper_bound(tmp_path):
+    (result,) = do_run(tmp_path, "brightness", chosen_protocol=protocol("paper-dataset-oracle"))
+    assert len({case.threshold for case in result.cases}) == 1 and result.oracle
+    assert result.status == "finished" and result.n == 3
+
+
+def test_results_of_an_older_protocol_of_that_name_are_replaced(tmp_path):
+    do_run(tmp_path, "brightness")
+    (newer,) = do_run(tmp_path, "brightness", chosen_protocol=replace(PAPER, version=2, dilate=False))
+    (fresh,) = do_run(tmp_path / "fresh", "brightness", chosen_protocol=replace(PAPER, version=2, dilate=False))
+    assert newer.metrics == fresh.metrics
+
+
+def test_evaluating_nothing_says_what_to_do(tmp_path):
+    with pytest.raises(BenchError, match="`bench run` first"):
+        evaluate_again(Bench(tmp_path, Reporter()), PAPER)
+
+
+def test_evaluating_changed_data_is_refused(tmp_path, workplace, monkeypatch):
+    do_run(tmp_path, "brightness")
+    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: replace(workplace, fingerprint="changed" * 4))
+    with pytest.raises(BenchError, match="has changed: run again"):
+        evaluate_again(Bench(tmp_path, Reporter()), PAPER)
+
+
+def test_fit_keeps_components_and_reports_failures(tmp_path):
+    place = Bench(tmp_path, Reporter())
+    failed = fit_components(place, Choice(("zscore", "never-fits"), device="cpu"), DatasetSettings())
+    assert failed == {"never-fits": "RuntimeError: out of memory"}
+    (component,) = place.store.places.values()
+    assert component.parent == tmp_path / "components" and component.name.startswith("moments-")
+
+
+def test_cuda_where_there_is_none_is_a_sentence(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(BenchError, match="--device cpu or auto"):
+        bench.runs.run.chosen_device("cuda")
+    assert bench.runs.run.chosen_device("auto") == "cpu"

@@ -1,0 +1,280 @@
+"""Maps of any program: pairing, refusals, the place on the board of a dataset or of a folder of labels."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import bench.runs.run
+from bench import cli
+from bench.contributing.contract import tiny_dataset
+from bench.results import load_run, run_files
+from datasets.case import NativeGrid
+
+AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
+SHAPE = (20, 18, 16)
+IDS = ("sub-1", "sub-2", "sub-3_ses-1")
+
+
+def write(path: Path, volume, affine=AFFINE):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nibabel.Nifti1Image(np.asarray(volume), affine).to_filename(path)
+
+
+def volumes(index):
+    """A brain, a lesion of 3 x 3 x 3 voxels, and a map that shows it."""
+    brain = np.zeros(SHAPE, np.uint8)
+    brain[2:18, 2:16, 2:14] = 1
+    lesion = np.zeros(SHAPE, np.uint8)
+    lesion[4 + index : 7 + index, 6:9, 6:9] = 1
+    noise = np.random.default_rng(index).uniform(0, 1, SHAPE)
+    return brain, lesion, (noise + 2 * lesion).astype(np.float32)
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Three cases, one of them a session, with maps, labels and brain masks; a workspace without MLflow."""
+    monkeypatch.setenv("BENCH_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setattr(bench.runs.run, "_track", lambda bench, folder, result: None)
+    for index, name in enumerate(IDS):
+        brain, lesion, anomaly_map = volumes(index)
+        write(tmp_path / "labels" / f"{name}_label-lesion_mask.nii.gz", lesion)
+        write(tmp_path / "labels" / f"{name}_desc-brain_mask.nii.gz", brain)
+        write(tmp_path / "maps" / f"{name}_anomaly.nii.gz", anomaly_map)
+    return tmp_path
+
+
+def evaluate(*arguments):
+    return CliRunner().invoke(cli.app, ["evaluate", *map(str, arguments)])
+
+
+def only_run(folder):
+    (path,) = run_files(folder / "workspace")
+    return load_run(path)
+
+
+def test_maps_of_any_program_are_evaluated_and_stand_on_the_board(folders):
+    shown = evaluate(
+        *(folders / "maps", "--labels", folders / "labels", "--method-name", "theirs", "--url", "https://example.org")
+    )
+    assert shown.exit_code == 0, shown.output
+    assert "theirs (external)" in shown.output and "3/3" in shown.output and "see https://example.org" in shown.output
+    run = only_run(folders)
+    assert [case.id for case in run.cases] == list(IDS)
+    assert (run.external, run.url, run.runtime_s_per_case) == (True, "https://example.org", None)
+    assert run.metrics["auroc"].mean == 1 and run.metrics["tpr"].mean == 1
+    (table,) = folders.glob("workspace/runs/labels-*/theirs-*/results/paper/cases.csv")
+    assert len(table.read_text().splitlines()) == 4
+    board = json.loads(CliRunner().invoke(cli.app, ["leaderboard", "--format", "json"]).stdout)
+    assert board["rows"][0]["external"] and board["rows"][0]["place"] == 1
+
+
+def test_without_brain_masks_the_brain_extracted_images_beside_the_labels_say_what_is_brain(folders):
+    evaluate(folders / "maps", "--labels", folders / "labels")
+    by_mask = only_run(folders)
+    for index, name in enumerate(IDS):
+        (folders / "labels" / f"{name}_desc-brain_mask.nii.gz").unlink()
+        write(folders / "labels" / f"{name}_desc-brain_T1w.nii.gz", 100.0 * volumes(index)[0])
+    shown = evaluate(folders / "maps", "--labels", folders / "labels", "--method-name", "by-image")
+    assert shown.exit_code == 0, shown.output
+    by_image = next(run for run in map(load_run, run_files(folders / "workspace")) if run.method == "by-image")
+    assert [case.metrics for case in by_image.cases] == [case.metrics for case in by_mask.cases]
+
+
+def test_the_same_labels_share_a_board_and_another_protocol_needs_no_maps(folders):
+    evaluate(folders / "maps", "--labels", folders / "labels", "--method-name", "one")
+    evaluate(folders / "maps", "--labels", folders / "labels", "--method-name", "two")
+    board = json.loads(CliRunner().invoke(cli.app, ["leaderboard", "--format", "json"]).stdout)
+    assert [(row["label"], row["place"]) for row in board["rows"]] == [("one", 1), ("two", 1)]
+    again = evaluate("--protocol", "authors-code", "--method", "two")
+    assert again.exit_code == 0 and "authors-code@1" in again.output and "two (external)" in again.output
+
+
+def test_a_missing_map_is_a_case_that_counts(folders):
+    (folders / "maps" / "sub-2_anomaly.nii.gz").unlink()
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 1 and "2/3" in shown.output
+    run = only_run(folders)
+    assert (run.method, run.n, run.of) == ("maps", 2, 3)
+    assert run.failed_cases == {"sub-2": f"{folders / 'maps'} holds no map of it."}
+    write(folders / "maps" / "sub-2_anomaly.nii.gz", volumes(1)[2])
+    assert evaluate(folders / "maps", "--labels", folders / "labels").exit_code == 0
+    assert only_run(folders).n == 3
+
+
+def bad_shape(path):
+    write(path, np.zeros((20, 18, 15), np.float32))
+
+
+def bad_affine(path):
+    write(path, volumes(1)[2], np.diag([1.0, 2.0, 2.0, 1.0]))
+
+
+def nan_inside(path):
+    anomaly_map = volumes(1)[2]
+    anomaly_map[5, 5, 5] = np.nan
+    write(path, anomaly_map)
+
+
+def two_volumes(path):
+    write(path, np.zeros((*SHAPE, 2), np.float32))
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:200])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (bad_shape, "has the shape (20, 18, 15), but sub-2 has (20, 18, 16)"),
+        (bad_affine, "has the affine [1 0 0 0; 0 2 0 0; 0 0 2 0], but sub-2 has [2 0 0 0; 0 2 0 0; 0 0 2 0]"),
+        (nan_inside, "has 1 voxels inside the brain that are not finite"),
+        (two_volumes, "has 4 dimensions (20, 18, 16, 2): keep one 3D volume"),
+        (truncated, "cannot be read: it is damaged or no NIfTI file"),
+    ],
+)
+def test_a_bad_map_is_set_aside_with_its_reason_and_counted(folders, spoil, sentence):
+    path = folders / "maps" / "sub-2_anomaly.nii.gz"
+    spoil(path)
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 1 and "Traceback" not in shown.output
+    run = only_run(folders)
+    assert run.n == 2 and sentence in run.failed_cases["sub-2"] and str(path) in run.failed_cases["sub-2"]
+
+
+def test_nan_outside_the_brain_does_no_harm(folders):
+    anomaly_map = volumes(1)[2]
+    anomaly_map[0, 0, 0] = np.nan
+    write(folders / "maps" / "sub-2_anomaly.nii.gz", anomaly_map)
+    assert evaluate(folders / "maps", "--labels", folders / "labels").exit_code == 0
+
+
+def test_a_brain_mask_on_another_grid_sets_its_case_aside(folders):
+    write(folders / "labels" / "sub-2_desc-brain_mask.nii.gz", np.ones((4, 5, 6), np.uint8))
+    evaluate(folders / "maps", "--labels", folders / "labels")
+    assert "(4, 5, 6), but" in only_run(folders).failed_cases["sub-2"]
+
+
+def test_brain_masks_may_lie_elsewhere_under_plain_names(folders):
+    for name in IDS:
+        path = folders / "labels" / f"{name}_desc-brain_mask.nii.gz"
+        (folders / "brains").mkdir(exist_ok=True)
+        path.rename(folders / "brains" / f"{name}.nii.gz")
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 2 and "name the folder that does with --brain-masks" in shown.output
+    shown = evaluate(folders / "maps", "--labels", folders / "labels", "--brain-masks", folders / "brains")
+    assert shown.exit_code == 0, shown.output
+
+
+def test_two_files_of_one_subject_are_both_named(folders):
+    write(folders / "maps" / "sub-2" / "sub-2_other.nii.gz", volumes(1)[2])
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 2
+    assert "sub-2_anomaly.nii.gz" in shown.output and "sub-2_other.nii.gz" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("maps",), "need either --labels DIR, or --dataset NAME"),
+        (("maps", "--labels", "labels", "--dataset", "phantom"), "need either"),
+        (("maps", "--labels", "labels", "--method", "zscore"), "by --method-name"),
+        (("--labels", "labels"), "--labels goes with MAPS"),
+        (("nowhere", "--labels", "labels"), "does not exist"),
+        (("empty", "--labels", "labels"), "holds no NIfTI file whose name begins with a subject"),
+        (("maps", "--labels", "empty"), "holds no NIfTI file"),
+        (("others", "--labels", "labels"), "holds no map of a test case"),
+        (("maps", "--labels", "labels", "--method-name", "a/b"), "letters, digits"),
+        (("maps", "--dataset", "phantom"), "knows no dataset phantom: `bench export` or `bench run`"),
+        (("maps", "--labels", "labels", "--protocol", "paper-fpr5"), "name their folder with --healthy-maps"),
+    ],
+)
+def test_mistakes_are_one_sentence(folders, arguments, sentence, monkeypatch):
+    (folders / "empty").mkdir()
+    write(folders / "others" / "sub-99.nii.gz", volumes(0)[2])
+    monkeypatch.chdir(folders)
+    shown = evaluate(*arguments)
+    assert shown.exit_code == 2
+    assert sentence in shown.output and shown.stderr.strip().count("\n") == 0
+
+
+def test_healthy_maps_give_the_deployable_threshold(folders):
+    values = []
+    for index, name in enumerate(("sub-8", "sub-9")):
+        brain, _, anomaly_map = volumes(10 + index)
+        write(folders / "healthy" / f"{name}_anomaly.nii.gz", anomaly_map)
+        write(folders / "healthy" / f"{name}_desc-brain_mask.nii.gz", brain)
+        values.append(anomaly_map[brain > 0])
+    healthy = ("--healthy-maps", folders / "healthy", "--protocol", "paper-fpr5")
+    shown = evaluate(folders / "maps", "--labels", folders / "labels", *healthy)
+    assert shown.exit_code == 0, shown.output
+    (threshold,) = {case.threshold for case in only_run(folders).cases}
+    assert threshold == pytest.approx(np.quantile(np.concatenate(values), 0.95), abs=0.01)
+    assert evaluate("--protocol", "paper-fpr10").exit_code == 0  # the healthy maps were kept
+
+
+@pytest.fixture
+def tiny(folders, monkeypatch):
+    """The tiny dataset with ids as BIDS has them, and cases whose own grid is larger than the prepared one."""
+    shifted = AFFINE.copy()
+    shifted[:3, 3] = -4
+    own = NativeGrid((36, 36, 36), shifted)
+    found = tiny_dataset()
+    named = {
+        split: tuple(replace(c, id=f"sub-{c.id.replace('-', '')}", native=own) for c in getattr(found, split))
+        for split in ("train", "validation", "test")
+    }
+    found = replace(found, **named, test_ids=tuple(case.id for case in named["test"]))
+    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: found)
+    return found
+
+
+def test_from_export_to_the_board_of_our_own_methods(folders, tiny):
+    exported = CliRunner().invoke(cli.app, ["export", str(folders / "out")])
+    assert exported.exit_code == 0, exported.output
+    assert "bench evaluate MAPS --dataset tiny" in exported.output
+    assert len(list(folders.glob("out/labels/*/anat/*lesion*"))) == 2
+    for path in folders.glob("out/images/sub-*/anat/*_T1w.nii.gz"):
+        brain = nibabel.load(str(path).replace("T1w", "desc-brain_mask"))
+        image = nibabel.load(path)
+        write(folders / "made" / path.name, np.abs(image.get_fdata(dtype=np.float32)) * brain.get_fdata(), image.affine)
+    CliRunner().invoke(cli.app, ["run", "--method", "random"])
+    shown = evaluate(folders / "made", "--dataset", "tiny", "--method-name", "theirs")
+    assert shown.exit_code == 0 and "6 maps belong to no test case" in shown.output
+    board = json.loads(CliRunner().invoke(cli.app, ["leaderboard", "--format", "json"]).stdout)
+    assert {row["label"]: row["n"] for row in board["rows"]} == {"theirs": 2, "random": 2}
+
+
+def test_maps_on_the_subjects_own_grid_give_the_same_numbers(folders, tiny):
+    CliRunner().invoke(cli.app, ["export", str(folders / "out"), "--split", "test"])
+    for case in tiny.test:
+        write(folders / "prepared" / f"{case.id}.nii.gz", case.image[0], case.affine)
+        write(folders / "own" / f"{case.id}.nii.gz", np.pad(case.image[0], 2), case.native.affine)
+    evaluate(folders / "prepared", "--dataset", "tiny")
+    evaluate(folders / "own", "--dataset", "tiny")
+    one, other = (load_run(path) for path in run_files(folders / "workspace"))
+    assert {one.method, other.method} == {"prepared", "own"} and one.metrics == other.metrics
+
+
+def test_all_healthy_validation_cases_are_needed(folders, tiny):
+    CliRunner().invoke(cli.app, ["export", str(folders / "out"), "--split", "test"])
+    for case in (*tiny.test, tiny.validation[0]):
+        folder = "healthy" if case.lesion_mask is None else "made"
+        write(folders / folder / f"{case.id}.nii.gz", case.image[0], case.affine)
+    options = ("--dataset", "tiny", "--protocol", "paper-fpr5", "--healthy-maps", folders / "healthy")
+    shown = evaluate(folders / "made", *options)
+    assert shown.exit_code == 2 and f"holds no map of {tiny.validation[1].id}: all 2 healthy" in shown.output
+    write(folders / "healthy" / f"{tiny.validation[1].id}.nii.gz", tiny.validation[1].image[0], AFFINE)
+    assert evaluate(folders / "made", *options).exit_code == 0
+
+
+def test_a_folder_of_another_dataset_is_not_exported_into(folders, tiny, monkeypatch):
+    assert CliRunner().invoke(cli.app, ["export", str(folders / "out"), "--split", "test"]).exit_code == 0
+    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: replace(tiny, fingerprint="another"))
+    shown = CliRunner().invoke(cli.app, ["export", str(folders / "out")])
+    assert shown.exit_code == 2 and "holds another dataset already" in shown.output
