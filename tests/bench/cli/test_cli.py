@@ -15,7 +15,7 @@ from bench import cli
 from bench.contributing.contract import tiny_dataset
 
 runner = CliRunner()
-ROOT = str(Path(__file__).parents[2])
+ROOT = str(Path(__file__).parents[3])
 
 
 @pytest.fixture(autouse=True)

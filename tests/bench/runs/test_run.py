@@ -25,7 +25,7 @@ from datasets.settings import DatasetSettings
 from metrics.protocol import protocol
 
 PAPER = protocol("paper")
-ROOT = str(Path(__file__).parents[2])
+ROOT = str(Path(__file__).parents[3])
 
 
 class Reporter(SilentReporter):

@@ -152,7 +152,7 @@ assert log_run(run, Path(sys.argv[1]), Path(sys.argv[1])) is None
 
 def test_a_first_logging_is_silent_and_stays_off_the_network(tmp_path: Path) -> None:
     save_result(tmp_path / "run.json", make_run())
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run(
         [sys.executable, "-c", SILENT, str(tmp_path), str(root)],
         capture_output=True,
