@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import torch
 from monai.networks.nets import AutoEncoder
@@ -37,33 +37,26 @@ class AutoencoderConfig(ComponentConfig):
     bfloat16: bool = Field(True, description="compute in bfloat16 where the device has it")
 
 
-class Autoencoder(Component[AutoencoderConfig]):
+class Autoencoder(Component[AutoencoderConfig, None]):
     """A trained autoencoder of brain images."""
 
     name = "autoencoder"
 
     def __init__(
-        self, config: AutoencoderConfig, network: nn.Sequential, device: str, losses: dict[str, float] | None = None
+        self, config: AutoencoderConfig, network: nn.Sequential, device: str, figures: dict[str, float] | None = None
     ) -> None:
         self.config = config
         self.device = device
         self.network = network.to(device).eval().requires_grad_(False)
         self.multiple_of = 2 ** len(config.channels)
-        self.losses = losses or {}
+        self.figures = figures or {}
 
     @classmethod
-    def train(
-        cls,
-        config: AutoencoderConfig,
-        train: Cases,
-        validation: Cases,
-        context: FitContext,
-        upstream: Component[Any] | None,
-    ) -> Self:
+    def train(cls, config: AutoencoderConfig, context: FitContext, upstream: None) -> Self:
         seed = derived_seed(context.seed, "autoencoder")
         network = build_network(config, len(context.channels), seed)
         found = cls(config, network, context.device)
-        found.losses = {"validation_mse": found.learn(train, validation, context, seed)}
+        found.figures = {"validation_mse": found.learn(context.train, context.validation, context, seed)}
         return found
 
     def learn(self, train: Cases, validation: Cases, context: FitContext, seed: int) -> float:
@@ -129,16 +122,11 @@ class Autoencoder(Component[AutoencoderConfig]):
         return dict(self.network.state_dict())
 
     @classmethod
-    def restore(
-        cls, config: AutoencoderConfig, state: dict[str, Tensor], device: str, upstream: Component[Any] | None
-    ) -> Self:
+    def restore(cls, config: AutoencoderConfig, state: dict[str, Tensor], device: str, upstream: None) -> Self:
         channels = state["0.encode.encode_0.conv.unit0.conv.weight"].shape[1]
         network = build_network(config, channels, seed=0)
         network.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in state.items()})
         return cls(config, network, device)
-
-    def numbers(self) -> dict[str, float]:
-        return self.losses
 
 
 def build_network(config: AutoencoderConfig, channels: int, seed: int) -> nn.Sequential:
