@@ -9,7 +9,8 @@ from bench.registry import register
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
-from methods.msma.patch_density import PatchDensity, PatchDensityConfig
+from methods.msma.config import PatchDensityConfig
+from methods.msma.patch_density import PatchDensity
 
 
 class SpatialMSMAConfig(MethodConfig):

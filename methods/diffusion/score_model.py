@@ -11,7 +11,6 @@ from bench.seeds import derived_seed
 from datasets.case import Cases
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import ScoreNetwork
-from methods.diffusion.sde import VarianceExploding
 from methods.diffusion.training import train_network
 from methods.parts.precision import arithmetic
 
@@ -32,7 +31,7 @@ class ScoreModel(Component[ScoreModelConfig]):
         self.device = device
         self.network = network.to(device=device, memory_format=torch.channels_last_3d).eval()  # type: ignore[call-overload]
         self.network.requires_grad_(False)
-        self.process = VarianceExploding(config.sigma_min, config.sigma_max)
+        self.process = config.process()
         self.multiple_of = network.multiple_of
         self.losses = losses or {}
 

@@ -10,8 +10,9 @@ from bench.errors import BenchError
 from bench.reporting import SilentReporter
 from datasets.case import Case
 from methods.diffusion.score_model import ScoreModel
+from methods.msma.config import PatchDensityConfig
 from methods.msma.local_moments import grow
-from methods.msma.patch_density import PatchDensity, PatchDensityConfig, log_score_norms, spread, summary
+from methods.msma.patch_density import PatchDensity, log_score_norms, spread, summary
 
 SHAPE = (16, 16, 16)
 
