@@ -156,7 +156,7 @@ class TrainingState:
 
     def _contents(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         random = {"batches": self.training.generator.get_state(), "torch": torch.get_rng_state()}
-        if torch.cuda.is_initialized():
+        if next(self.network.parameters()).is_cuda:
             random["cuda"] = torch.cuda.get_rng_state()
         optimizer = self.optimizer.state_dict()
         groups = {
@@ -190,7 +190,7 @@ class TrainingState:
         self.training.schedule.load_state_dict(numbers["schedule"])
         self.training.generator.set_state(tensors["random.batches"])
         torch.set_rng_state(tensors["random.torch"])
-        if torch.cuda.is_initialized() and "random.cuda" in tensors:
+        if next(self.network.parameters()).is_cuda:
             torch.cuda.set_rng_state(tensors["random.cuda"])
         self.step, self.figures = numbers["step"], numbers["figures"]
 
