@@ -6,9 +6,8 @@ from typing import Any
 import torch
 from pydantic import Field
 
-from bench.component import Component
-from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodInfo
-from bench.registry import register
+from bench.component import AnyComponent
+from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.parts.autoencoder import Autoencoder, AutoencoderConfig
 from methods.parts.difference import difference_map
 from methods.parts.healthy import HealthyMean, HealthyMeanConfig, RawMap, RelativeConfig, finished_map
@@ -21,8 +20,7 @@ class AEConfig(RelativeConfig):
     autoencoder: AutoencoderConfig = Field(AutoencoderConfig(), description="network and training")
 
 
-@register
-class AE(Detector):
+class AE(Detector[AEConfig]):
     """Absolute error of the reconstruction, summed over channels.
 
     Idea: an autoencoder that has only seen healthy brains, and has to press them through a narrow code, gives back
@@ -35,15 +33,14 @@ class AE(Detector):
         reference="Luo et al. 2023, doi:10.1016/j.compbiomed.2023.106610",
         paper_row="AE",
     )
-    Config = AEConfig
     healthy: HealthyMean | None = None
 
     @classmethod
-    def contract_config(cls) -> Any:
+    def contract_config(cls) -> AEConfig:
         tiny = AutoencoderConfig(channels=(4, 8, 4), iterations=10, batch_size=2, crop_size=32, augmentation="none")
-        return cls.Config(autoencoder=tiny, healthy_cases=2)
+        return AEConfig(autoencoder=tiny, healthy_cases=2)
 
-    def fit(self, train: Cases, validation: Cases, context: FitContext) -> None:
+    def fit(self, context: FitContext) -> None:
         """Train the autoencoder, and see how far healthy images lie from their reconstructions."""
         self.autoencoder = context.fitted(Autoencoder, self.config.autoencoder)
         if self.config.healthy_cases:
@@ -72,6 +69,6 @@ class HealthyReconstruction(HealthyMean):
     name = "healthy-reconstruction"
 
     @classmethod
-    def raw_map(cls, settings: dict[str, Any], upstream: Component[Any] | None, seed: int) -> RawMap:
+    def raw_map(cls, settings: dict[str, Any], upstream: AnyComponent | None, seed: int) -> RawMap:
         assert isinstance(upstream, Autoencoder)
         return partial(reconstruction_difference, upstream)

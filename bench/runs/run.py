@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from bench import registry
-from bench.context import FitContext
+from bench.component import AnyComponent, Fitted
 from bench.detector import Detector, MethodConfig
 from bench.errors import BenchError
 from bench.files import write_text
@@ -19,7 +19,7 @@ from bench.results import RunResult
 from bench.runs import presets
 from bench.runs.evaluation import evaluate, evaluation_in_background
 from bench.runs.run_folder import Record, RunFolder, digest, reason
-from bench.runs.scoring import fitted_detector, score_unfinished, score_validation
+from bench.runs.scoring import FittedDetector, fitted_detector, score_unfinished, score_validation
 from bench.runs.store import Store
 from datasets.dataset import Dataset
 from datasets.labels import LabelSettings, labels_dataset
@@ -110,7 +110,7 @@ def run_method(
     name, record = folder.record.method, folder.record
 
     @cache  # fitted when first needed, which is not at all when every case is scored
-    def fit() -> tuple[Detector, FitContext, float]:
+    def fit() -> FittedDetector:
         return fitted_detector(detector_class, config, dataset, bench.store, record.seed, record.device, bench.reporter)
 
     done = sum(folder.is_scored(case_id) for case_id in dataset.test_ids)
@@ -167,20 +167,28 @@ def evaluate_again(bench: Bench, protocol: Protocol, chosen: tuple[str, ...] = (
     return results
 
 
-def fit_components(bench: Bench, choice: Choice, dataset_settings: DatasetSettings) -> dict[str, str]:
-    """Fit the chosen methods; `bench.store` then knows the components they use. Gives the reasons of those
-    that failed, by method."""
+@dataclass(frozen=True)
+class Fits:
+    """What fitting methods gave: their trained parts, each once, and the reasons of those that failed, by method."""
+
+    parts: tuple[Fitted[AnyComponent], ...]
+    failed: dict[str, str]
+
+
+def fit_components(bench: Bench, choice: Choice, dataset_settings: DatasetSettings) -> Fits:
+    """Fit the chosen methods, so that the store holds the trained parts they use."""
     detectors = choice.detectors()
     configs = choice.configs(detectors)
     device = chosen_device(choice.device)
     dataset = opened_dataset(bench, dataset_settings)
-    failed = {}
+    parts, failed = {}, {}
     for name, detector in detectors.items():
         try:
-            fitted_detector(detector, configs[name], dataset, bench.store, choice.seed, device, bench.reporter)
+            fitted = fitted_detector(detector, configs[name], dataset, bench.store, choice.seed, device, bench.reporter)
+            parts.update({part.component.key: part for part in fitted.parts})
         except Exception as error:
             failed[name] = reason(error)
-    return failed
+    return Fits(tuple(parts.values()), failed)
 
 
 def opened_dataset(bench: Bench, settings: DatasetSettings) -> Dataset:

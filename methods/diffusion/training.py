@@ -10,9 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from bench.context import FitContext
+from bench.component import FitContext
 from bench.seeds import derived_seed
-from datasets.case import Cases
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import ScoreNetwork
 from methods.diffusion.sde import add_noise
@@ -24,13 +23,11 @@ from methods.parts.training import Figures, Training
 NOISE_BANDS = 4
 
 
-def train_network(
-    network: ScoreNetwork, config: ScoreModelConfig, train: Cases, validation: Cases, context: FitContext
-) -> Figures:
+def train_network(network: ScoreNetwork, config: ScoreModelConfig, context: FitContext) -> Figures:
     """Train in place; the network ends with the averaged weights. Returns the validation loss of each noise band."""
     device = context.device
     network.to(device=device, memory_format=training_memory_format(device))  # type: ignore[call-overload]
-    bank = ImageBank.load(train, context, "reading training images")
+    bank = ImageBank.load(context.train, context, "reading training images")
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         doubled = step >= config.double_batch_at * config.iterations
@@ -54,7 +51,7 @@ def train_network(
         gradient_clip=config.gradient_clip,
         # Early on, a long average would still hold the initial weights.
         average_decay=lambda step: min(config.average_decay, (1 + step) / (10 + step)),
-        validate=validation_loss(config, validation, context),
+        validate=validation_loss(config, context),
         validations=10,
         note=lambda bands: "validation " + ", ".join(f"{band} {value:.3f}" for band, value in bands.items()),
         show_loss=True,
@@ -85,11 +82,12 @@ def denoising_loss(
 
 
 def validation_loss(
-    config: ScoreModelConfig, validation: Cases, context: FitContext
+    config: ScoreModelConfig, context: FitContext
 ) -> Callable[[Callable[[Tensor, Tensor], Tensor]], dict[str, float]]:
     """A function from a network to its loss per noise band, on crops, noise and levels that stay the same."""
     generator = torch.Generator().manual_seed(derived_seed(context.seed, "score-model", "validation"))
-    bank = ImageBank.load(validation[: min(8, len(validation))], context, "reading validation images")
+    some = context.validation[: min(8, len(context.validation))]
+    bank = ImageBank.load(some, context, "reading validation images")
     sigma_at = config.process().sigma
     edges = sigma_at(torch.linspace(0, 1, NOISE_BANDS + 1))
     batches = []

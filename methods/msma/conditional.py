@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bench.context import FitContext
+from bench.component import FitContext
 from bench.seeds import derived_seed
 from methods.msma.config import PatchDensityConfig
 from methods.msma.embedding import GlobalEmbedding

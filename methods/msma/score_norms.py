@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.context import FitContext
+from bench.component import FitContext
 from datasets.case import Case, Cases
 from methods.diffusion.score_model import ScoreModel
 from methods.parts.images import brain_box

@@ -1,7 +1,7 @@
 """A 3D residual autoencoder of brain images, trained on healthy ones."""
 
 import itertools
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import torch
 from monai.networks.nets import AutoEncoder
@@ -35,39 +35,32 @@ class AutoencoderConfig(ComponentConfig):
     bfloat16: bool = Field(True, description="compute in bfloat16 where the device has it")
 
 
-class Autoencoder(Component[AutoencoderConfig]):
+class Autoencoder(Component[AutoencoderConfig, None]):
     """A trained autoencoder of brain images."""
 
     name = "autoencoder"
 
     def __init__(
-        self, config: AutoencoderConfig, network: nn.Sequential, device: str, losses: dict[str, float] | None = None
+        self, config: AutoencoderConfig, network: nn.Sequential, device: str, figures: dict[str, float] | None = None
     ) -> None:
         self.config = config
         self.device = device
         self.network = network.to(device).eval().requires_grad_(False)
         self.multiple_of = 2 ** len(config.channels)
-        self.losses = losses or {}
+        self.figures = figures or {}
 
     @classmethod
-    def train(
-        cls,
-        config: AutoencoderConfig,
-        train: Cases,
-        validation: Cases,
-        context: FitContext,
-        upstream: Component[Any] | None,
-    ) -> Self:
+    def train(cls, config: AutoencoderConfig, context: FitContext, upstream: None) -> Self:
         seed = derived_seed(context.seed, "autoencoder")
         network = build_network(config, len(context.channels), seed)
         found = cls(config, network, context.device)
-        found.losses = found.learn(train, validation, context, seed)
+        found.figures = found.learn(context, seed)
         return found
 
-    def learn(self, train: Cases, validation: Cases, context: FitContext, seed: int) -> Figures:
+    def learn(self, context: FitContext, seed: int) -> Figures:
         """Train in place by mean squared error; returns the error on validation images."""
         config = self.config
-        bank = ImageBank.load(train, context, "reading training images")
+        bank = ImageBank.load(context.train, context, "reading training images")
 
         def loss(_step: int, generator: torch.Generator) -> Tensor:
             images = self.padded(bank.crops(config.batch_size, config.crop_size, generator))
@@ -85,7 +78,7 @@ class Autoencoder(Component[AutoencoderConfig]):
             generator=torch.Generator().manual_seed(seed),
             steps=steps,
             loss=loss,
-            validate=lambda _network: self.validation_error(validation),
+            validate=lambda _network: self.validation_error(context.validation),
             validations=5,
             note=lambda figures: f"validation error {figures['validation_mse']:.4f}",
         ).run(context)
@@ -120,16 +113,11 @@ class Autoencoder(Component[AutoencoderConfig]):
         return dict(self.network.state_dict())
 
     @classmethod
-    def restore(
-        cls, config: AutoencoderConfig, state: dict[str, Tensor], device: str, upstream: Component[Any] | None
-    ) -> Self:
+    def restore(cls, config: AutoencoderConfig, state: dict[str, Tensor], device: str, upstream: None) -> Self:
         channels = state["0.encode.encode_0.conv.unit0.conv.weight"].shape[1]
         network = build_network(config, channels, seed=0)
         network.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in state.items()})
         return cls(config, network, device)
-
-    def numbers(self) -> dict[str, float]:
-        return self.losses
 
 
 def build_network(config: AutoencoderConfig, channels: int, seed: int) -> nn.Sequential:

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from bench.context import FitContext
+from bench.component import FitContext
 from bench.errors import BenchError
 from bench.files import atomic_path
 

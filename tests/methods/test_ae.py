@@ -28,7 +28,7 @@ def test_it_overfits_one_volume_and_finds_what_was_not_in_it(tmp_path, volume):
     )
     store = Store(tmp_path, shipped=None)
     config = AEConfig(autoencoder=autoencoder)
-    detector = fitted_detector(AE, config, dataset, store, 0, "cpu", SilentReporter())[0]
+    detector = fitted_detector(AE, config, dataset, store, 0, "cpu", SilentReporter()).detector
     anomaly_map = detector.score(volume)
     assert (anomaly_map**2).mean() < 0.1 * volume.image.var()
     image = volume.image.copy()
