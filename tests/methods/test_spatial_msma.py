@@ -10,7 +10,8 @@ from bench.errors import BenchError
 from bench.reporting import SilentReporter
 from datasets.case import Case
 from methods.diffusion.score_model import ScoreModel
-from methods.msma.patch_density import PatchDensity, PatchDensityConfig, log_score_norms, spread, summary
+from methods.msma.config import PatchDensityConfig
+from methods.msma.patch_density import PatchDensity, log_score_norms, spread, summary
 from methods.parts.smoothing import grown
 
 SHAPE = (16, 16, 16)
