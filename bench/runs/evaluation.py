@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.errors import BenchError, reason
 from bench.files import write_text
-from bench.machine.version import git_commit
+from bench.machine.version import commit
 from bench.reporting import Reporter
 from bench.results import CaseResult, MetricSummary, RunResult, save_result
 from bench.runs.bench import Bench
@@ -217,7 +217,7 @@ def _run_result(
         device=record.device or None,
         external=record.external,
         url=record.url,
-        git_commit=git_commit(),
+        git_commit=commit(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
