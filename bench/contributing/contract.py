@@ -56,7 +56,7 @@ def _check(detector_class: type[Detector], dataset: Dataset, folder: Path) -> It
     def fresh(store: str) -> Detector:
         return fitted_detector(
             detector_class, config, dataset, Store(folder / store, shipped=None), 0, "cpu", SilentReporter()
-        )[0]
+        ).detector
 
     detector = fresh("one")
     first, second = dataset.test[0], dataset.test[1]

@@ -3,8 +3,6 @@
 from functools import cache
 from pathlib import Path
 
-from bench.context import FitContext
-from bench.detector import Detector
 from bench.errors import BenchError, reason
 from bench.files import write_text
 from bench.results import RunResult
@@ -13,7 +11,7 @@ from bench.runs.bench import Bench
 from bench.runs.choice import Choice, ChosenMethod
 from bench.runs.evaluation import evaluate_and_track, evaluation_in_background
 from bench.runs.run_folder import Record, RunFolder, digest
-from bench.runs.scoring import fitted_detector, score_unfinished, score_validation
+from bench.runs.scoring import FittedDetector, fitted_detector, score_unfinished, score_validation
 from bench.runs.source import has_changed, source_hash
 from bench.runs.workspace import Workspace
 from datasets.dataset import Dataset
@@ -64,7 +62,7 @@ def run_method(
     record = folder.record
 
     @cache  # fitted when first needed, which is not at all when every case is scored
-    def fit() -> tuple[Detector, FitContext, float]:
+    def fit() -> FittedDetector:
         return fitted_detector(
             method.detector, method.config, dataset, bench.store, method.seed, method.device, bench.reporter
         )

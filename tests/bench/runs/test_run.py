@@ -51,8 +51,8 @@ class Brightness(Detector):
     stop: str | None = None
     scored: list[str] = []  # noqa: RUF012
 
-    def fit(self, train, validation, context):
-        assert all(case.lesion_mask is None for case in (*train, *validation))
+    def fit(self, context):
+        assert all(case.lesion_mask is None for case in (*context.train, *context.validation))
 
     def score(self, case):
         assert case.lesion_mask is None
@@ -67,7 +67,7 @@ class Brightness(Detector):
 class NeverFits(Brightness):
     info = MethodInfo(name="never-fits", title="Never fits", reference="none")
 
-    def fit(self, train, validation, context):
+    def fit(self, context):
         raise RuntimeError("out of memory")
 
 
@@ -291,10 +291,10 @@ def test_evaluating_changed_data_is_refused(tmp_path, workplace, monkeypatch):
 
 def test_fit_keeps_trained_parts_and_reports_failures(tmp_path):
     place = Bench(Workspace(tmp_path), Reporter())
-    failed = fit_methods(place, Choice(("zscore", "never-fits"), device="cpu"), DatasetSettings())
-    assert failed == {"never-fits": "RuntimeError: out of memory"}
-    (part,) = place.store.places.values()
-    assert part.parent == tmp_path / "components" and part.name.startswith("moments-")
+    fits = fit_methods(place, Choice(("zscore", "never-fits"), device="cpu"), DatasetSettings())
+    assert fits.failed == {"never-fits": "RuntimeError: out of memory"}
+    (part,) = fits.parts
+    assert part.folder.parent == tmp_path / "components" and part.folder.name.startswith("moments-")
 
 
 def test_cuda_where_there_is_none_is_a_sentence(monkeypatch):
