@@ -23,7 +23,7 @@ from bench.runs.store import Store
 from datasets.lesions.simulation import LesionSettings
 from datasets.load import load_dataset
 from datasets.settings import DatasetSettings
-from methods.parts.difference import smoothed
+from methods.parts.smoothing import blurred_inside
 from metrics.evaluate import evaluate_case
 from metrics.protocol import protocol
 
@@ -78,12 +78,12 @@ def main() -> None:
         smooths = "smoothing_mm" in detector_class.Config.model_fields
         pairs = [*change.split(), *(["smoothing_mm=0"] if smooths else [])]
         config = resolve({chosen.method: detector_class}, chosen.preset, None, pairs, names)[chosen.method]
-        detector, context, _ = fitted_detector(detector_class, config, dataset, store, 0, "cpu", SilentReporter())
-        before = sum(component.network_evaluations for component in context.components)
+        fitted = fitted_detector(detector_class, config, dataset, store, 0, "cpu", SilentReporter())
+        before = fitted.network_evaluations
         start = time.perf_counter()
-        maps = [detector.score(case.without_lesion_mask()) for case in cases]
+        maps = [fitted.detector.score(case.without_lesion_mask()) for case in cases]
         seconds = (time.perf_counter() - start) / len(cases)
-        evaluations = sum(component.network_evaluations for component in context.components) - before
+        evaluations = fitted.network_evaluations - before
         for smoothing_mm in SMOOTHING_MM if smooths else (0.0,):
             row = [f"{value:.3f}" for value in mean_metrics(maps, cases, smoothing_mm)]
             cost = [f"{evaluations / len(cases):.0f}", f"{seconds:.1f}"]
@@ -98,7 +98,7 @@ def mean_metrics(maps: list[FloatArray], cases: list[Case], smoothing_mm: float)
         brain = case.brain_mask.astype(np.float32)
         values = np.where(case.brain_mask, anomaly_map, 0)
         if smoothing_mm > 0:
-            values = smoothed(values, brain, smoothing_mm / np.array(case.spacing_mm))
+            values = blurred_inside(values, brain, smoothing_mm / np.array(case.spacing_mm)) * brain
         found = evaluate_case(values, case.lesion_mask, case.brain_mask, case.spacing_mm, protocol("paper"))
         rows.append([np.nan if (value := found.metrics[name]) is None else value for name in METRICS])
     return [float(value) for value in np.mean(np.array(rows, dtype=float), axis=0)]

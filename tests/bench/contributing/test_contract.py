@@ -12,8 +12,8 @@ class Good(Detector):
 
     info = MethodInfo(name="good", title="Good", reference="none")
 
-    def fit(self, train, validation, context):
-        self.mean = np.mean([case.image[:, case.brain_mask].mean() for case in train])
+    def fit(self, context):
+        self.mean = np.mean([case.image[:, case.brain_mask].mean() for case in context.train])
 
     def score(self, case):
         return np.abs(case.image - self.mean).sum(axis=0, dtype=np.float32)
@@ -43,8 +43,8 @@ class PeeksAtLabels(Good):
 class OneStream(Good):
     """Draws from one generator, so a map depends on what was scored before."""
 
-    def fit(self, train, validation, context):
-        super().fit(train, validation, context)
+    def fit(self, context):
+        super().fit(context)
         self.generator = np.random.default_rng(0)
 
     def score(self, case):
@@ -52,7 +52,7 @@ class OneStream(Good):
 
 
 class Unseeded(Good):
-    def fit(self, train, validation, context):
+    def fit(self, context):
         self.mean = np.random.default_rng().random()
 
 
@@ -67,6 +67,39 @@ class OneChannelOnly(Good):
     def score(self, case):
         (image,) = case.image
         return np.abs(image - self.mean).astype(np.float32)
+
+
+class TwoChannelsOnly(OneChannelOnly):
+    def skip(self, context):
+        return None if len(context.channels) == 2 else "it needs two channels"
+
+    def score(self, case):
+        first, second = case.image
+        return np.abs(first - second - self.mean).astype(np.float32)
+
+
+class NeverRuns(Good):
+    def skip(self, context):
+        return "it needs three channels"
+
+    def fit(self, context):
+        raise AssertionError("a method that is skipped is not fitted")
+
+
+def test_a_method_may_skip_what_it_cannot_run_on():
+    checks = check_method(TwoChannelsOnly)
+    assert [check for check in checks if check.problem] == []
+    assert checks[0].point == "T1w: is skipped, it needs two channels"
+    assert any(check.point.startswith("T1w and T2w: gives") for check in checks)
+
+
+def test_a_method_that_never_runs_was_not_checked():
+    assert check_method(NeverRuns)[-1].problem == "it skips both, so nothing was checked"
+
+
+def test_a_reason_to_skip_is_in_words():
+    wrong = type("Wrong", (Good,), {"skip": lambda self, context: True})
+    assert "in words" in (check_method(wrong)[0].problem or "")
 
 
 def test_a_good_method_passes():
