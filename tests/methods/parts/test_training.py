@@ -212,7 +212,9 @@ def test_a_figure_that_is_not_finite_is_divergence() -> None:
         toy(validate=lambda averaged: {"error": float("inf")}).run(context)
 
 
-def test_the_weights_of_the_lowest_figure_are_kept(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("checkpoint_every_step")
+@pytest.mark.parametrize("killed_after", [None, 12])
+def test_the_weights_of_the_lowest_figure_are_kept(killed_after: int | None, tmp_path: Path) -> None:
     errors = iter([3.0, 1.0, 2.0, 4.0])
     seen: list[dict[str, Tensor]] = []
 
@@ -220,12 +222,19 @@ def test_the_weights_of_the_lowest_figure_are_kept(tmp_path: Path) -> None:
         seen.append(copy.deepcopy(averaged.state_dict()))
         return {"error": next(errors)}
 
-    lowest = toy(validate=validate, keep_lowest="error", average_decay=lambda step: 0.9)
-    assert lowest.run(make_context(tmp_path, SilentReporter())) == {"error": 1.0}
-    assert same(lowest.network.state_dict(), seen[1])
+    def attempt(reporter: SilentReporter) -> tuple[nn.Module, dict[str, float]]:
+        lowest = toy(validate=validate, keep_lowest="error", average_decay=lambda step: 0.9)
+        return lowest.network, lowest.run(make_context(tmp_path, reporter, tmp_path))
+
+    if killed_after is not None:
+        with pytest.raises(KeyboardInterrupt):
+            attempt(Recording(killed_after))
+    network, figures = attempt(SilentReporter())
+    assert figures == {"error": 1.0}
+    assert same(dict(network.state_dict()), seen[1])
     assert not same(seen[1], seen[3])
-    assert not lowest.network.training
-    assert not any(parameter.requires_grad for parameter in lowest.network.parameters())
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())
 
 
 def test_the_average_is_exponential_and_takes_buffers_as_they_are() -> None:
@@ -243,7 +252,8 @@ def test_the_average_is_exponential_and_takes_buffers_as_they_are() -> None:
 
 def test_without_an_average_the_network_ends_with_its_last_weights(tmp_path: Path) -> None:
     plain = toy()
-    assert plain.run(make_context(tmp_path, SilentReporter(), tmp_path))["bias"] == plain.network.bias.item()
+    figures = plain.run(make_context(tmp_path, SilentReporter(), tmp_path))
+    assert figures["bias"] == plain.network.state_dict()["bias"].item()
     assert not (tmp_path / CHECKPOINT).exists()  # one a minute
 
 
