@@ -1,5 +1,6 @@
 """Commands for contributors: what there is, how to start, what is checked."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ def methods(
     name: Annotated[str | None, typer.Argument(help="Show the settings of this method.")] = None,
 ) -> None:
     """List the methods, or the settings of one."""
-    from bench.cli.summary import print_method, print_methods
+    from bench.cli.listing import print_method, print_methods
 
     if name is None:
         print_methods()
@@ -33,7 +34,7 @@ def datasets() -> None:
 
 @command("check")
 def check(name: Annotated[str, typer.Argument(help="A registered method, also of another package.")]) -> None:
-    """Check that a method keeps the contract: shapes, seeds, saved components, no peeking at labels."""
+    """Check that a method keeps the contract: shapes, seeds, saved parts, no peeking at labels."""
     from bench.contributing.contract import check_method
     from bench.registry import method
 
@@ -48,10 +49,21 @@ def check(name: Annotated[str, typer.Argument(help="A registered method, also of
 
 
 @command("new-method")
-def new_method(name: Annotated[str, typer.Argument(help="Such as my-method.")]) -> None:
+def new_method(
+    name: Annotated[str, typer.Argument(help="Such as my-method.")],
+    package: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write into this folder of a package of your own.")
+    ] = None,
+) -> None:
     """Write a method file and its test to start from."""
-    from bench.contributing.new_method import write_method
+    from bench.contributing.new_method import write_method, write_plugin
 
-    for path in write_method(name):
+    if package is None:
+        method, test = write_method(name)
+    else:
+        method, test, entry_point = write_plugin(name, package)
+    for path in (method, test):
         typer.echo(f"wrote {path}")
+    if package is not None:
+        typer.echo(f"add to the package's pyproject.toml, and install it:\n\n{entry_point}")
     typer.echo(f"next: bench check {name}")

@@ -18,9 +18,10 @@ from datasets.case import Case
 from methods.diffusion.score_model import ScoreModel
 from methods.msma.conditional import ConditionalDensity, Patches, train_density
 from methods.msma.config import PatchDensityConfig
-from methods.msma.local_moments import LocalMoments, grow
+from methods.msma.local_moments import LocalMoments
 from methods.msma.position import voxel_coordinates
 from methods.msma.score_norms import score_norms, watched
+from methods.parts.smoothing import grown
 
 SMALLEST_NORM = 1e-4
 
@@ -92,7 +93,7 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
                 f"{self.shape}: prepare both with the same settings."
             )
         mask = torch.from_numpy(case.brain_mask)
-        mean, sd = (grow(moments, self.shape)[:, mask].T for moments in (self.mean, self.sd))
+        mean, sd = (grown(moments, self.shape)[:, mask].T for moments in (self.mean, self.sd))
         norms = (log_norms - mean) / sd
         image = torch.from_numpy(case.image) if self.config.embedding_features else None
         return Patches(norms, voxel_coordinates(mask), summary(norms), image)
@@ -110,7 +111,7 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         # The change of variables from log norms to standardised ones: where healthy norms vary little, their
         # density is high, and the same z-score is less unlikely.
         mask = torch.from_numpy(case.brain_mask)
-        values += grow(self.sd, self.shape)[:, mask].log().sum(dim=0)
+        values += grown(self.sd, self.shape)[:, mask].log().sum(dim=0)
         return spread(values[:, None], torch.from_numpy(case.brain_mask), float(values.min()))[0].numpy()
 
 

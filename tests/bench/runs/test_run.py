@@ -12,6 +12,7 @@ import nibabel
 import numpy as np
 import pytest
 
+import bench.runs.evaluation
 import bench.runs.run
 from bench import registry
 from bench.contributing.contract import tiny_dataset
@@ -19,7 +20,12 @@ from bench.detector import Detector, MethodConfig, MethodInfo
 from bench.errors import BenchError
 from bench.reporting import SilentReporter
 from bench.results import load_run, run_files
-from bench.runs.run import Bench, Choice, evaluate_again, fit_components, run
+from bench.runs.bench import Bench
+from bench.runs.choice import Choice, chosen_device
+from bench.runs.evaluate_again import evaluate_again
+from bench.runs.fitting import fit_methods
+from bench.runs.run import run
+from bench.runs.workspace import Workspace
 from datasets.case import NativeGrid
 from datasets.settings import DatasetSettings
 from metrics.protocol import protocol
@@ -65,14 +71,21 @@ class NeverFits(Brightness):
         raise RuntimeError("out of memory")
 
 
+class NeedsFlair(Brightness):
+    info = MethodInfo(name="needs-flair", title="Needs FLAIR", reference="none")
+
+    def skip(self, context):
+        return None if "FLAIR" in context.channels else f"it needs FLAIR images, there are {context.channels}"
+
+
 @pytest.fixture(autouse=True)
 def workplace(monkeypatch):
     """The tiny dataset under every name, two more methods, no MLflow."""
     dataset = tiny_dataset(test=3)
-    methods = registry.methods() | {"brightness": Brightness, "never-fits": NeverFits}
+    methods = registry.methods() | {"brightness": Brightness, "never-fits": NeverFits, "needs-flair": NeedsFlair}
     monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: dataset)
     monkeypatch.setattr(registry, "method", methods.__getitem__)
-    monkeypatch.setattr(bench.runs.run, "_track", lambda bench, folder, result: None)
+    monkeypatch.setattr(bench.runs.evaluation, "log_run", lambda run, workspace, folder: None)
     monkeypatch.setattr(Brightness, "broken", None)
     monkeypatch.setattr(Brightness, "stop", None)
     monkeypatch.setattr(Brightness, "scored", [])
@@ -80,7 +93,7 @@ def workplace(monkeypatch):
 
 
 def do_run(folder, *methods, chosen_protocol=PAPER, again=False, messages=None, **choice):
-    place = Bench(folder, messages or Reporter())
+    place = Bench(Workspace(folder), messages or Reporter())
     return run(place, Choice(methods, device="cpu", **choice), DatasetSettings(), chosen_protocol, again)
 
 
@@ -160,10 +173,14 @@ def test_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+import bench.runs.evaluation
 import bench.runs.run
 from bench.reporting import SilentReporter
 from bench.contributing.contract import tiny_dataset
-from bench.runs.run import Bench, Choice, run
+from bench.runs.bench import Bench
+from bench.runs.choice import Choice
+from bench.runs.run import run
+from bench.runs.workspace import Workspace
 from datasets.settings import DatasetSettings
 from metrics.protocol import protocol
 from methods.zscore import ZScore
@@ -175,7 +192,8 @@ def killed(self, case):
     return score(self, case)
 ZScore.score = killed
 bench.runs.run.load_dataset = lambda settings: tiny_dataset(test=3)
-run(Bench(Path(sys.argv[1]), SilentReporter()), Choice(("zscore",), device="cpu"), DatasetSettings(), protocol("paper"))
+place = Bench(Workspace(Path(sys.argv[1])), SilentReporter())
+run(place, Choice(("zscore",), device="cpu"), DatasetSettings(), protocol("paper"))
 """
 
 
@@ -212,6 +230,44 @@ def test_failing_method_does_not_stop_the_others(tmp_path):
     assert "Traceback" in log.read_text()
 
 
+def test_a_method_that_cannot_run_here_is_skipped_and_tried_again(tmp_path, monkeypatch):
+    messages = Reporter()
+    skipped, finished = do_run(tmp_path, "needs-flair", "brightness", messages=messages)
+    assert (skipped.status, skipped.error, skipped.n) == (
+        "skipped",
+        "it needs FLAIR images, there are ('T1w', 'T2w')",
+        0,
+    )
+    assert finished.status == "finished"
+    assert any(line.startswith("needs-flair is skipped: it needs FLAIR") for line in messages.lines)
+    assert not list(tmp_path.glob("runs/*/needs-flair-*/errors.log"))
+    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER, ("needs-flair",))
+    assert (again.status, again.error) == (skipped.status, skipped.error)
+    monkeypatch.setattr(NeedsFlair, "skip", lambda self, context: None)
+    (run_now,) = do_run(tmp_path, "needs-flair")
+    assert (run_now.status, run_now.error, run_now.n) == ("finished", None, 3)
+
+
+def test_a_skipped_method_is_no_failed_fit(tmp_path):
+    fits = fit_methods(
+        Bench(Workspace(tmp_path), Reporter()), Choice(("needs-flair",), device="cpu"), DatasetSettings()
+    )
+    assert fits.failed == {} and fits.skipped["needs-flair"].startswith("it needs FLAIR")
+
+
+def test_code_that_changed_is_told_of_until_every_case_is_scored_anew(tmp_path, monkeypatch):
+    def told(**choice):
+        messages = Reporter()
+        do_run(tmp_path, "brightness", messages=messages, **choice)
+        return any("its code has changed since; --again" in line for line in messages.lines)
+
+    monkeypatch.setattr(bench.runs.run, "source_hash", lambda detector: "package:one")
+    assert not told() and not told()
+    monkeypatch.setattr(bench.runs.run, "source_hash", lambda detector: "package:two")
+    assert told() and told()
+    assert not told(again=True) and not told()
+
+
 def test_a_method_whose_cases_all_fail_has_failed(tmp_path, monkeypatch):
     monkeypatch.setattr(Brightness, "score", lambda self, case: 1 / 0)
     (result,) = do_run(tmp_path, "brightness")
@@ -230,7 +286,7 @@ def test_damaged_map_is_a_failed_case(tmp_path):
 
 def test_maps_are_evaluated_again_under_another_protocol(tmp_path):
     (paper,) = do_run(tmp_path, "brightness")
-    (again,) = evaluate_again(Bench(tmp_path, Reporter()), protocol("authors-code"))
+    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), protocol("authors-code"))
     assert len(Brightness.scored) == 3
     assert (again.protocol, again.n) == ("authors-code@1", 3)
     assert again.key != paper.key and again.config == paper.config
@@ -240,7 +296,7 @@ def test_maps_are_evaluated_again_under_another_protocol(tmp_path):
 def test_healthy_maps_give_one_deployable_threshold(tmp_path, workplace):
     do_run(tmp_path, "brightness")
     deployable = protocol("paper-fpr5")
-    (missing,) = evaluate_again(Bench(tmp_path, Reporter()), deployable)
+    (missing,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), deployable)
     assert missing.status == "failed" and "run it with this --protocol once" in missing.error
     Brightness.scored.clear()
     (result,) = do_run(tmp_path, "brightness", chosen_protocol=deployable)
@@ -249,7 +305,7 @@ def test_healthy_maps_give_one_deployable_threshold(tmp_path, workplace):
     (threshold,) = {case.threshold for case in result.cases}
     assert threshold == pytest.approx(np.quantile(np.concatenate(values), 0.95), abs=1e-3)
     assert (result.oracle, result.status) == (False, "finished")
-    (again,) = evaluate_again(Bench(tmp_path, Reporter()), deployable)
+    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), deployable)
     assert again.metrics == result.metrics
 
 
@@ -268,19 +324,19 @@ def test_results_of_an_older_protocol_of_that_name_are_replaced(tmp_path):
 
 def test_evaluating_nothing_says_what_to_do(tmp_path):
     with pytest.raises(BenchError, match="`bench run` first"):
-        evaluate_again(Bench(tmp_path, Reporter()), PAPER)
+        evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER)
 
 
 def test_evaluating_changed_data_is_refused(tmp_path, workplace, monkeypatch):
     do_run(tmp_path, "brightness")
     monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: replace(workplace, fingerprint="changed" * 4))
     with pytest.raises(BenchError, match="has changed: run again"):
-        evaluate_again(Bench(tmp_path, Reporter()), PAPER)
+        evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER)
 
 
-def test_fit_keeps_components_and_reports_failures(tmp_path):
-    place = Bench(tmp_path, Reporter())
-    fits = fit_components(place, Choice(("zscore", "never-fits"), device="cpu"), DatasetSettings())
+def test_fit_keeps_trained_parts_and_reports_failures(tmp_path):
+    place = Bench(Workspace(tmp_path), Reporter())
+    fits = fit_methods(place, Choice(("zscore", "never-fits"), device="cpu"), DatasetSettings())
     assert fits.failed == {"never-fits": "RuntimeError: out of memory"}
     (part,) = fits.parts
     assert part.folder.parent == tmp_path / "components" and part.folder.name.startswith("moments-")
@@ -289,5 +345,5 @@ def test_fit_keeps_components_and_reports_failures(tmp_path):
 def test_cuda_where_there_is_none_is_a_sentence(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(BenchError, match="--device cpu or auto"):
-        bench.runs.run.chosen_device("cuda")
-    assert bench.runs.run.chosen_device("auto") == "cpu"
+        chosen_device("cuda")
+    assert chosen_device("auto") == "cpu"
