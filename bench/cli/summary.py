@@ -12,6 +12,7 @@ from bench import registry
 from bench.results import RunResult
 from bench.runs import presets
 from bench.runs.tracking import tracking_uri
+from bench.settings import settings_of
 from leaderboard.render import render
 from leaderboard.table import Table, build_table
 
@@ -52,7 +53,7 @@ def print_method(name: str) -> None:
     """A method's settings: default, value in the cpu preset where it differs, description."""
     detector = registry.method(name)
     default = presets.flattened(detector.Config())
-    described = presets.settings_of(detector.Config)
+    described = settings_of(detector.Config)
     by_preset = {
         preset: presets.flattened(presets.resolve({name: detector}, preset, None, [], [])[name])
         for preset in presets.PRESETS
