@@ -1,15 +1,18 @@
-"""What pydantic settings of methods, trained parts and datasets have in common: their list, and mistakes in sentences."""
+"""What settings of methods, trained parts and datasets have in common: how they are listed, mistakes in sentences."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from bench.discovery import nearest
 from bench.errors import BenchError
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+# A file or folder that settings name, so that another command finds it from another folder.
+AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 
 
 def validated(model: type[ModelT], values: Mapping[str, object], whose: str) -> ModelT:

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from bench.errors import BenchError
+from bench.settings import AbsolutePath
 from datasets.dataset import Dataset
 from datasets.scans.bids_layout import find_subjects
 from datasets.scans.dataset import scans_dataset
@@ -19,7 +20,9 @@ DESCRIPTION = "your own folder with BIDS names: T1w with or without T2w (--root 
 class Settings(ScanSettings):
     """A folder, and perhaps one of healthy subjects beside it."""
 
-    train_root: Path | None = Field(None, description="healthy folder to learn from when root holds only test subjects")
+    train_root: AbsolutePath | None = Field(
+        None, description="healthy folder to learn from when root holds only test subjects"
+    )
 
 
 def load(settings: Settings, cache_folder: Path) -> Dataset:

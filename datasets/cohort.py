@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import Field
 
 from bench.errors import BenchError
+from bench.settings import AbsolutePath
 from datasets.bids import bids_folder
 from datasets.dataset import Dataset, SetAside
 from datasets.scans.bids_layout import SubjectFiles
@@ -30,7 +31,7 @@ T_SCORE_ENDINGS = ("_t", "tscore", "t_score")
 class Settings(ScanSettings):
     """A folder, and the table that says who is in the cohort."""
 
-    table: Path | None = Field(None, description="table of CBCL t-scores (CSV)")
+    table: AbsolutePath | None = Field(None, description="table of CBCL t-scores (CSV)")
 
 
 def load(settings: Settings, cache_folder: Path) -> Dataset:

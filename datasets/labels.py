@@ -9,6 +9,7 @@ from pydantic import Field
 
 from bench.errors import BenchError
 from bench.files import read_mask
+from bench.settings import AbsolutePath
 from datasets.case import Case
 from datasets.dataset import Dataset
 from datasets.fingerprint import file_hash, fingerprint
@@ -26,8 +27,10 @@ VERSION = 1  # part of fingerprints: raise it when masks are read differently
 class Settings(DatasetSettings):
     """Where lesion masks lie, and brain masks when they lie elsewhere."""
 
-    labels: Path = Field(description="folder of lesion masks")
-    brain_masks: Path | None = Field(None, description="folder of brain masks; None when they are beside the labels")
+    labels: AbsolutePath = Field(description="folder of lesion masks")
+    brain_masks: AbsolutePath | None = Field(
+        None, description="folder of brain masks; None when they are beside the labels"
+    )
 
 
 def load(settings: Settings, cache_folder: Path) -> Dataset:

@@ -1,7 +1,7 @@
 """From a dataset's name to its settings and to the dataset.
 
-To add a dataset, write one module with NAME, DESCRIPTION, Settings and load: in this folder, or in a package of your own
-that names it under the entry-point group `bench.datasets`. `bench check-dataset NAME` checks it. A template:
+To add a dataset, write one module with NAME, DESCRIPTION, Settings and load: in this folder, or in a package of your
+own that names it under the entry-point group `bench.datasets`. `bench check-dataset NAME` checks it. A template:
 bench/contributing/templates/dataset.py.txt.
 """
 
@@ -52,7 +52,7 @@ def _sources(found: object) -> list[tuple[str, DatasetSource]]:
     if missing:
         if inspect.ismodule(found) and found.__name__.startswith("datasets."):
             return []
-        raise TypeError(f"{found!r} is no dataset, it lacks {', '.join(missing)}")
+        raise TypeError(f"{getattr(found, '__name__', found)} is no dataset, it lacks {', '.join(missing)}")
     source = cast(DatasetSource, found)
     return [(source.NAME, source)]
 
@@ -71,6 +71,11 @@ def dataset_settings(name: str, given: Mapping[str, object]) -> DatasetSettings:
 def load_dataset(settings: DatasetSettings, cache_folder: Path) -> Dataset:
     """The dataset whose settings these are. BenchError when it cannot be loaded."""
     return source_of(settings).load(settings, cache_folder)
+
+
+def dataset_names() -> dict[str, str]:
+    """Every dataset's name and one line about it, for `bench datasets`."""
+    return {name: source.DESCRIPTION for name, source in DATASETS.all().items()}
 
 
 def source_of(settings: DatasetSettings) -> DatasetSource:

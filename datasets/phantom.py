@@ -124,7 +124,5 @@ def lesions_at_1_mm(
     fine_affine = affine.copy()
     fine_affine[:3, :3] /= 2
     fine_affine[:3, 3] -= affine[:3, :3].sum(axis=1) / 4
-    fine_images, fine_mask = simulate_lesions(
-        fine(images), fine(brain_mask), fine_affine, CHANNELS, settings, seed
-    )
+    fine_images, fine_mask = simulate_lesions(fine(images), fine(brain_mask), fine_affine, CHANNELS, settings, seed)
     return coarse(fine_images), coarse(fine_mask) >= 0.5

@@ -1,10 +1,10 @@
 """What a user chooses about a dataset; part of every fingerprint, except where folders lie."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bench.settings import AbsolutePath
 from datasets.lesions.settings import LesionSettings
 
 
@@ -29,7 +29,7 @@ class LesionedSettings(DatasetSettings):
 class ScanSettings(LesionedSettings):
     """For datasets of scans that are read from disk."""
 
-    root: Path | None = Field(None, description="folder of the scans")
+    root: AbsolutePath | None = Field(None, description="folder of the scans")
     align: Literal["auto", "none", "affine"] = Field(
         "auto",
         description="auto: brains that lie elsewhere than the training brains are aligned to them; affine: all; none",

@@ -8,18 +8,35 @@ import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
 from bench.errors import BenchError
 
 app = typer.Typer(
-    help="Benchmark of unsupervised anomaly localization in brain MRI: fit, score, evaluate, compare.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from bench.machine.version import commit, version
+
+        typer.echo(f"bench {version()} ({commit() or 'commit unknown'})")
+        raise typer.Exit
+
+
+@app.callback()
+def bench(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print version and commit.")
+    ] = False,
+) -> None:
+    """Benchmark of unsupervised anomaly localization in brain MRI: fit, score, evaluate, compare."""
+
 
 CommandT = TypeVar("CommandT", bound=Callable[..., None])
 

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import ndimage
 
 from bench.detector import Detector
+from bench.errors import reason
 from bench.reporting import SilentReporter
-from bench.runs.run_folder import reason
 from bench.runs.scoring import fitted_detector, map_problem
 from bench.runs.store import Store
 from bench.seeds import numpy_generator

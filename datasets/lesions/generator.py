@@ -7,6 +7,7 @@ bench/contributing/templates/lesion_generator.py.txt.
 
 import inspect
 from abc import ABC, abstractmethod
+from types import ModuleType
 from typing import ClassVar
 
 import numpy as np
@@ -58,14 +59,14 @@ class LesionGenerator(ABC):
 
 def _generators(found: object) -> list[tuple[str, LesionGenerator]]:
     """The generators that a module defines, or the one that an entry point names."""
-    classes = [one for one in vars(found).values() if inspect.isclass(one)] if inspect.ismodule(found) else [found]
+    classes = list(vars(found).values()) if isinstance(found, ModuleType) else [found]
     generators = [
         one()
         for one in classes
         if inspect.isclass(one)
         and issubclass(one, LesionGenerator)
         and not inspect.isabstract(one)
-        and (one is found or one.__module__ == found.__name__)
+        and (one is found or one.__module__ == getattr(found, "__name__", None))
     ]
     if not generators:
         raise TypeError(f"{found!r} defines no subclass of datasets.lesions.generator.LesionGenerator")

@@ -1,11 +1,11 @@
 """What a user chooses about simulated lesions."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from bench.settings import AbsolutePath
 from datasets.lesions.sets import HELP, NAMES, LesionSet, lesion_set
 
 DEFAULT_GENERATOR = "mslesionsimulator"
@@ -27,7 +27,7 @@ class LesionSettings(BaseModel):
     enhancement: float = Field(
         1.5, ge=1, le=5, description="factor on the scaled intensities of lesion voxels, in the set paper"
     )
-    atlas: Path | None = Field(
+    atlas: AbsolutePath | None = Field(
         None, description="folder of real lesion masks, SIZECLASS/N.nii.gz; None for procedural shapes"
     )
     soft_fwhm_mm: float | None = Field(

@@ -206,7 +206,9 @@ class Preparer:
         self.alignment: Alignment | None = None
         if aligned:
             reference = train[:REFERENCE_CASES]
-            as_they_lie = Preparer(settings, cache_folder, channels, frame).cases(reference, ["healthy"] * len(reference))
+            as_they_lie = Preparer(settings, cache_folder, channels, frame).cases(
+                reference, ["healthy"] * len(reference)
+            )
             identity = [self.identity, [subject.content for subject in reference]]
             self.alignment = Alignment(aligned, frame, as_they_lie, identity, cache_folder)
 

@@ -51,7 +51,7 @@ class Subject:
 def usable_subjects(
     folder: Folder, channels: tuple[str, ...], cache_folder: Path
 ) -> tuple[list[Subject], list[SetAside]]:
-    """The subjects that can be used, each image once, and those that are set aside here. BenchError when none is left."""
+    """The subjects that can be used, each image once, and those that are set aside here. BenchError if none is left."""
 
     def tried(files: SubjectFiles) -> Subject | str:
         try:

@@ -1,4 +1,4 @@
-"""The default lesion generator, after 3D Slicer's MSLesionSimulator (da S Senra Filho 2019) and the paper's section 4.1.
+"""The default lesion generator, after 3D Slicer's MSLesionSimulator (da S Senra Filho 2019) and the paper, section 4.1.
 
 docs/datasets.md says what is done at each stage, from mask to intensities.
 """

@@ -12,16 +12,22 @@ import nibabel
 import numpy as np
 import pytest
 
-import bench.runs.run
+import bench.runs.datasets
+import bench.runs.evaluation
 from bench import registry
 from bench.contributing.contract import tiny_dataset
 from bench.detector import Detector, MethodConfig, MethodInfo
 from bench.errors import BenchError
 from bench.reporting import SilentReporter
 from bench.results import load_run, run_files
-from bench.runs.run import Bench, Choice, evaluate_again, fit_components, run
+from bench.runs.bench import Bench
+from bench.runs.choice import Choice, chosen_device
+from bench.runs.evaluate_again import evaluate_again
+from bench.runs.fitting import fit_methods
+from bench.runs.run import run
+from bench.runs.workspace import Workspace
+from datasets import phantom
 from datasets.case import NativeGrid
-from datasets.settings import DatasetSettings
 from metrics.protocol import protocol
 
 PAPER = protocol("paper")
@@ -70,9 +76,9 @@ def workplace(monkeypatch):
     """The tiny dataset under every name, two more methods, no MLflow."""
     dataset = tiny_dataset(test=3)
     methods = registry.methods() | {"brightness": Brightness, "never-fits": NeverFits}
-    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: dataset)
+    monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: dataset)
     monkeypatch.setattr(registry, "method", methods.__getitem__)
-    monkeypatch.setattr(bench.runs.run, "_track", lambda bench, folder, result: None)
+    monkeypatch.setattr(bench.runs.evaluation, "log_run", lambda run, workspace, folder: None)
     monkeypatch.setattr(Brightness, "broken", None)
     monkeypatch.setattr(Brightness, "stop", None)
     monkeypatch.setattr(Brightness, "scored", [])
@@ -80,8 +86,8 @@ def workplace(monkeypatch):
 
 
 def do_run(folder, *methods, chosen_protocol=PAPER, again=False, messages=None, **choice):
-    place = Bench(folder, messages or Reporter())
-    return run(place, Choice(methods, device="cpu", **choice), DatasetSettings(), chosen_protocol, again)
+    place = Bench(Workspace(folder), messages or Reporter())
+    return run(place, Choice(methods, device="cpu", **choice), phantom.Settings(), chosen_protocol, again)
 
 
 def tables(folder):
@@ -113,9 +119,11 @@ def test_maps_come_back_on_the_subjects_own_grid(tmp_path, workplace, monkeypatc
     shifted[:3, 3] = (4, 0, -2)
     native = NativeGrid((30, 32, 34), shifted)
     monkeypatch.setattr(
-        bench.runs.run,
+        bench.runs.datasets,
         "load_dataset",
-        lambda settings: replace(workplace, test=tuple(replace(c, native=native) for c in workplace.test)),
+        lambda settings, cache_folder: replace(
+            workplace, test=tuple(replace(c, native=native) for c in workplace.test)
+        ),
     )
     do_run(tmp_path, "brightness")
     (path,) = tmp_path.glob("runs/*/brightness-*/maps/test-0_anomaly.nii.gz")
@@ -160,11 +168,15 @@ def test_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-import bench.runs.run
+import bench.runs.evaluation
+import bench.runs.datasets
 from bench.reporting import SilentReporter
 from bench.contributing.contract import tiny_dataset
-from bench.runs.run import Bench, Choice, run
-from datasets.settings import DatasetSettings
+from bench.runs.bench import Bench
+from bench.runs.choice import Choice
+from bench.runs.run import run
+from bench.runs.workspace import Workspace
+from datasets import phantom
 from metrics.protocol import protocol
 from methods.zscore import ZScore
 
@@ -174,8 +186,9 @@ def killed(self, case):
         os.kill(os.getpid(), signal.SIGKILL)
     return score(self, case)
 ZScore.score = killed
-bench.runs.run.load_dataset = lambda settings: tiny_dataset(test=3)
-run(Bench(Path(sys.argv[1]), SilentReporter()), Choice(("zscore",), device="cpu"), DatasetSettings(), protocol("paper"))
+bench.runs.datasets.load_dataset = lambda settings, cache_folder: tiny_dataset(test=3)
+place = Bench(Workspace(Path(sys.argv[1])), SilentReporter())
+run(place, Choice(("zscore",), device="cpu"), phantom.Settings(), protocol("paper"))
 """
 
 
@@ -230,7 +243,7 @@ def test_damaged_map_is_a_failed_case(tmp_path):
 
 def test_maps_are_evaluated_again_under_another_protocol(tmp_path):
     (paper,) = do_run(tmp_path, "brightness")
-    (again,) = evaluate_again(Bench(tmp_path, Reporter()), protocol("authors-code"))
+    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), protocol("authors-code"))
     assert len(Brightness.scored) == 3
     assert (again.protocol, again.n) == ("authors-code@1", 3)
     assert again.key != paper.key and again.config == paper.config
@@ -240,7 +253,7 @@ def test_maps_are_evaluated_again_under_another_protocol(tmp_path):
 def test_healthy_maps_give_one_deployable_threshold(tmp_path, workplace):
     do_run(tmp_path, "brightness")
     deployable = protocol("paper-fpr5")
-    (missing,) = evaluate_again(Bench(tmp_path, Reporter()), deployable)
+    (missing,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), deployable)
     assert missing.status == "failed" and "run it with this --protocol once" in missing.error
     Brightness.scored.clear()
     (result,) = do_run(tmp_path, "brightness", chosen_protocol=deployable)
@@ -249,7 +262,7 @@ def test_healthy_maps_give_one_deployable_threshold(tmp_path, workplace):
     (threshold,) = {case.threshold for case in result.cases}
     assert threshold == pytest.approx(np.quantile(np.concatenate(values), 0.95), abs=1e-3)
     assert (result.oracle, result.status) == (False, "finished")
-    (again,) = evaluate_again(Bench(tmp_path, Reporter()), deployable)
+    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), deployable)
     assert again.metrics == result.metrics
 
 
@@ -268,26 +281,30 @@ def test_results_of_an_older_protocol_of_that_name_are_replaced(tmp_path):
 
 def test_evaluating_nothing_says_what_to_do(tmp_path):
     with pytest.raises(BenchError, match="`bench run` first"):
-        evaluate_again(Bench(tmp_path, Reporter()), PAPER)
+        evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER)
 
 
 def test_evaluating_changed_data_is_refused(tmp_path, workplace, monkeypatch):
     do_run(tmp_path, "brightness")
-    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: replace(workplace, fingerprint="changed" * 4))
+    monkeypatch.setattr(
+        bench.runs.datasets,
+        "load_dataset",
+        lambda settings, cache_folder: replace(workplace, fingerprint="changed" * 4),
+    )
     with pytest.raises(BenchError, match="has changed: run again"):
-        evaluate_again(Bench(tmp_path, Reporter()), PAPER)
+        evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER)
 
 
-def test_fit_keeps_components_and_reports_failures(tmp_path):
-    place = Bench(tmp_path, Reporter())
-    failed = fit_components(place, Choice(("zscore", "never-fits"), device="cpu"), DatasetSettings())
+def test_fit_keeps_trained_parts_and_reports_failures(tmp_path):
+    place = Bench(Workspace(tmp_path), Reporter())
+    failed = fit_methods(place, Choice(("zscore", "never-fits"), device="cpu"), phantom.Settings())
     assert failed == {"never-fits": "RuntimeError: out of memory"}
-    (component,) = place.store.places.values()
-    assert component.parent == tmp_path / "components" and component.name.startswith("moments-")
+    (part,) = place.store.places.values()
+    assert part.parent == tmp_path / "components" and part.name.startswith("moments-")
 
 
 def test_cuda_where_there_is_none_is_a_sentence(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(BenchError, match="--device cpu or auto"):
-        bench.runs.run.chosen_device("cuda")
-    assert bench.runs.run.chosen_device("auto") == "cpu"
+        chosen_device("cuda")
+    assert chosen_device("auto") == "cpu"
