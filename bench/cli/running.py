@@ -29,7 +29,7 @@ def run(
 
     place = Workspace(workspace)
     protocol = evaluation.chosen_protocol()
-    settings = dataset_settings(workspace, methods.preset, data, lesions)
+    settings = dataset_settings(methods.preset, data, lesions)
     options.set_up_processor(methods.threads)
     with reporter() as view:
         bench = Bench(place, view, evaluation.workers)
@@ -53,7 +53,7 @@ def fit(
     from bench.runs.fitting import fit_methods
     from bench.runs.store import ship as ship_parts
 
-    settings = dataset_settings(workspace, methods.preset, data)
+    settings = dataset_settings(methods.preset, data)
     options.set_up_processor(methods.threads)
     with reporter() as view:
         fits = fit_methods(Bench(Workspace(workspace), view), methods.choice(), settings)

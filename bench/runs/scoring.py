@@ -9,9 +9,10 @@ import numpy as np
 from bench.component import AnyComponent, FitContext, Fitted
 from bench.detector import Detector, MethodConfig
 from bench.errors import BenchError, Skipped
+from bench.files import save_nifti
 from bench.machine.memory import peak_mb, reset_peak
 from bench.reporting import Reporter
-from bench.runs.run_folder import RunFolder, Scored, save_nifti
+from bench.runs.run_folder import RunFolder, Scored
 from bench.runs.store import Store
 from datasets.case import Case, FloatArray
 from datasets.dataset import Dataset

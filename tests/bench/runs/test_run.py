@@ -12,8 +12,8 @@ import nibabel
 import numpy as np
 import pytest
 
+import bench.runs.datasets
 import bench.runs.evaluation
-import bench.runs.run
 from bench import registry
 from bench.contributing.contract import tiny_dataset
 from bench.detector import Detector, MethodConfig, MethodInfo
@@ -26,8 +26,8 @@ from bench.runs.evaluate_again import evaluate_again
 from bench.runs.fitting import fit_methods
 from bench.runs.run import run
 from bench.runs.workspace import Workspace
+from datasets import phantom
 from datasets.case import NativeGrid
-from datasets.settings import DatasetSettings
 from metrics.protocol import protocol
 
 PAPER = protocol("paper")
@@ -83,7 +83,7 @@ def workplace(monkeypatch):
     """The tiny dataset under every name, two more methods, no MLflow."""
     dataset = tiny_dataset(test=3)
     methods = registry.methods() | {"brightness": Brightness, "never-fits": NeverFits, "needs-flair": NeedsFlair}
-    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: dataset)
+    monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: dataset)
     monkeypatch.setattr(registry, "method", methods.__getitem__)
     monkeypatch.setattr(bench.runs.evaluation, "log_run", lambda run, workspace, folder: None)
     monkeypatch.setattr(Brightness, "broken", None)
@@ -94,7 +94,7 @@ def workplace(monkeypatch):
 
 def do_run(folder, *methods, chosen_protocol=PAPER, again=False, messages=None, **choice):
     place = Bench(Workspace(folder), messages or Reporter())
-    return run(place, Choice(methods, device="cpu", **choice), DatasetSettings(), chosen_protocol, again)
+    return run(place, Choice(methods, device="cpu", **choice), phantom.Settings(), chosen_protocol, again)
 
 
 def tables(folder):
@@ -126,9 +126,11 @@ def test_maps_come_back_on_the_subjects_own_grid(tmp_path, workplace, monkeypatc
     shifted[:3, 3] = (4, 0, -2)
     native = NativeGrid((30, 32, 34), shifted)
     monkeypatch.setattr(
-        bench.runs.run,
+        bench.runs.datasets,
         "load_dataset",
-        lambda settings: replace(workplace, test=tuple(replace(c, native=native) for c in workplace.test)),
+        lambda settings, cache_folder: replace(
+            workplace, test=tuple(replace(c, native=native) for c in workplace.test)
+        ),
     )
     do_run(tmp_path, "brightness")
     (path,) = tmp_path.glob("runs/*/brightness-*/maps/test-0_anomaly.nii.gz")
@@ -174,14 +176,14 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import bench.runs.evaluation
-import bench.runs.run
+import bench.runs.datasets
 from bench.reporting import SilentReporter
 from bench.contributing.contract import tiny_dataset
 from bench.runs.bench import Bench
 from bench.runs.choice import Choice
 from bench.runs.run import run
 from bench.runs.workspace import Workspace
-from datasets.settings import DatasetSettings
+from datasets import phantom
 from metrics.protocol import protocol
 from methods.zscore import ZScore
 
@@ -191,9 +193,9 @@ def killed(self, case):
         os.kill(os.getpid(), signal.SIGKILL)
     return score(self, case)
 ZScore.score = killed
-bench.runs.run.load_dataset = lambda settings: tiny_dataset(test=3)
+bench.runs.datasets.load_dataset = lambda settings, cache_folder: tiny_dataset(test=3)
 place = Bench(Workspace(Path(sys.argv[1])), SilentReporter())
-run(place, Choice(("zscore",), device="cpu"), DatasetSettings(), protocol("paper"))
+run(place, Choice(("zscore",), device="cpu"), phantom.Settings(), protocol("paper"))
 """
 
 
@@ -250,7 +252,7 @@ def test_a_method_that_cannot_run_here_is_skipped_and_tried_again(tmp_path, monk
 
 def test_a_skipped_method_is_no_failed_fit(tmp_path):
     fits = fit_methods(
-        Bench(Workspace(tmp_path), Reporter()), Choice(("needs-flair",), device="cpu"), DatasetSettings()
+        Bench(Workspace(tmp_path), Reporter()), Choice(("needs-flair",), device="cpu"), phantom.Settings()
     )
     assert fits.failed == {} and fits.skipped["needs-flair"].startswith("it needs FLAIR")
 
@@ -329,14 +331,18 @@ def test_evaluating_nothing_says_what_to_do(tmp_path):
 
 def test_evaluating_changed_data_is_refused(tmp_path, workplace, monkeypatch):
     do_run(tmp_path, "brightness")
-    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: replace(workplace, fingerprint="changed" * 4))
+    monkeypatch.setattr(
+        bench.runs.datasets,
+        "load_dataset",
+        lambda settings, cache_folder: replace(workplace, fingerprint="changed" * 4),
+    )
     with pytest.raises(BenchError, match="has changed: run again"):
         evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER)
 
 
 def test_fit_keeps_trained_parts_and_reports_failures(tmp_path):
     place = Bench(Workspace(tmp_path), Reporter())
-    fits = fit_methods(place, Choice(("zscore", "never-fits"), device="cpu"), DatasetSettings())
+    fits = fit_methods(place, Choice(("zscore", "never-fits"), device="cpu"), phantom.Settings())
     assert fits.failed == {"never-fits": "RuntimeError: out of memory"}
     (part,) = fits.parts
     assert part.folder.parent == tmp_path / "components" and part.folder.name.startswith("moments-")
