@@ -57,7 +57,7 @@ class RunResult(BaseModel):
     protocol: str = Field(description="name@version")
     protocol_hash: str
     oracle: bool = Field(description="the threshold saw the ground truth: an upper bound")
-    status: Literal["finished", "failed"]
+    status: Literal["finished", "failed", "skipped"]
     error: str | None = None
     of: int = Field(ge=0, description="number of test cases in the dataset")
     failed_cases: dict[str, str] = Field(default={}, description="case id -> reason")
@@ -71,6 +71,7 @@ class RunResult(BaseModel):
     device: str | None = None
     external: bool = Field(False, description="the maps were made by another program, which `url` tells of")
     url: str | None = None
+    source: str = Field("", description="hash of the code that made the maps")
     git_commit: str | None = None
     created: str = Field(description="UTC, ISO 8601")
 
@@ -91,8 +92,3 @@ def load_run(path: Path) -> RunResult:
         return RunResult.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValidationError, ValueError) as error:
         raise BenchError(f"{path} is not a result of this version of bench: remove it or run again.") from error
-
-
-def run_files(workspace: Path) -> list[Path]:
-    """The run.json files of a workspace: runs/<dataset>/<method>/results/<protocol>/run.json."""
-    return sorted(workspace.glob("runs/*/*/results/*/run.json"))

@@ -58,7 +58,7 @@ def evaluate(
     """
     evaluation = Evaluation.begun(folder, dataset, protocol)
     failed = {case_id: why for case_id, why in folder.record.failed.items() if case_id in dataset.test_ids}
-    error = folder.record.error
+    error = folder.record.skipped or folder.record.error
     try:
         threshold = None if protocol.per_case else shared_threshold(folder, dataset, protocol, workers)
     except BenchError as problem:
@@ -203,7 +203,7 @@ def _run_result(
         protocol=str(protocol),
         protocol_hash=protocol.hash,
         oracle=protocol.oracle,
-        status="failed" if error else "finished",
+        status="skipped" if record.skipped else "failed" if error else "finished",
         error=error,
         of=len(dataset.test_ids),
         failed_cases=failed,
@@ -217,6 +217,7 @@ def _run_result(
         device=record.device or None,
         external=record.external,
         url=record.url,
+        source=record.source,
         git_commit=commit(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

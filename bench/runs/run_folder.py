@@ -26,7 +26,8 @@ class Scored(BaseModel):
 class Record(BaseModel):
     """Who made the maps and what it took: runtime.json.
 
-    source: hash of the method's source file when scoring began. error: why the method as a whole failed.
+    source: hash of the code behind the method when scoring began. error: why the method as a whole failed.
+    skipped: why the method cannot run here; then there are no maps.
     external: the maps were made by another program, which `url` tells of.
     """
 
