@@ -77,7 +77,7 @@ def evaluate(
     with_maps.check(maps, method)
     place, protocol = Workspace(workspace), evaluation.chosen_protocol()
     with reporter() as view:
-        bench = Bench(place, view, evaluation.workers)
+        bench = Bench(place, view, evaluation.workers, evaluation.chosen_metrics())
         if maps is None:
             results = evaluate_again(bench, protocol, tuple(method or []))
         else:

@@ -32,7 +32,7 @@ def run(
     settings = dataset_settings(workspace, methods.preset, data, lesions)
     options.set_up_processor(methods.threads)
     with reporter() as view:
-        bench = Bench(place, view, evaluation.workers)
+        bench = Bench(place, view, evaluation.workers, evaluation.chosen_metrics())
         results = run(bench, methods.choice(), settings, protocol, again)
     print_runs(results, place)
     options.exit_unless_complete(results)

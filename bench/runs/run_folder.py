@@ -8,10 +8,11 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import BenchError, reason
 from bench.files import atomic_path, write_text
+from bench.results import RunFacts
 from bench.runs.workspace import RunLayout
 from datasets.case import Affine, BoolArray, Case, FloatArray
 from datasets.preparing.preparation import to_native
@@ -25,32 +26,16 @@ class Scored(BaseModel):
     source: str | None = None
 
 
-class Record(BaseModel):
-    """Who made the maps and what it took: runtime.json.
-
-    source: hash of the method's source file when scoring began. error: why the method as a whole failed.
-    external: the maps were made by another program, which `url` tells of.
-    """
+class Record(RunFacts):
+    """Who made the maps and what it took: runtime.json."""
 
     model_config = ConfigDict(extra="forbid")
 
-    method: str
-    title: str
-    baseline: bool
-    paper_row: str | None
-    config: dict[str, str | int | float | bool | None]
-    preset: str | None = None
-    seed: int
-    device: str = ""
-    source: str = ""
-    external: bool = False
-    url: str | None = None
-    fit_s: float | None = None
-    parameters: int | None = None
-    peak_memory_mb: float | None = None
-    error: str | None = None
-    cases: dict[str, Scored] = {}
-    failed: dict[str, str] = {}
+    source: str = Field("", description="hash of the code behind the method when scoring began")
+    error: str | None = Field(None, description="why the method as a whole failed")
+    skipped: str | None = Field(None, description="why the method cannot run here; then there are no maps")
+    cases: dict[str, Scored] = Field(default={}, description="case id -> what scoring it took")
+    failed: dict[str, str] = Field(default={}, description="case id -> reason; it will be tried again")
 
 
 @dataclass

@@ -62,7 +62,7 @@ def score_unfinished(
     if not unfinished:
         return
     detector, context, record.fit_s = fit()
-    reset_peak(record.device)  # of scoring alone: whether components were trained or loaded should not show
+    reset_peak(record.device or "cpu")  # of scoring alone: whether components were trained or loaded should not show
     record.parameters = sum(context.store.cards[key].parameters for key in {c.key for c in context.components})
     record.error = None
     folder.save()
@@ -74,7 +74,7 @@ def score_unfinished(
                 evaluations = _network_evaluations(context.components)
                 anomaly_map, runtime_s = timed_map(detector, case)
                 evaluations = _network_evaluations(context.components) - evaluations
-                record.peak_memory_mb = max(record.peak_memory_mb or 0.0, round(peak_mb(record.device), 1))
+                record.peak_memory_mb = max(record.peak_memory_mb or 0.0, round(peak_mb(record.device or "cpu"), 1))
                 folder.keep_map(case, anomaly_map, Scored(runtime_s=runtime_s, network_evaluations=evaluations))
                 scored(index)
             except Exception as error:
