@@ -15,7 +15,7 @@ from bench.runs.workspace import Workspace
 from datasets import bids, phantom
 from datasets.lesions.settings import LesionSettings
 from datasets.load import load_dataset
-from metrics.definitions import METRICS
+from metrics.definitions.standard import METRICS
 from metrics.evaluate import evaluate_case
 from metrics.protocol import protocol
 

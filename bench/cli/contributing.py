@@ -35,6 +35,14 @@ def datasets() -> None:
     print_datasets()
 
 
+@command("metrics")
+def metrics() -> None:
+    """List the metrics: those of every run, and those that --metric adds."""
+    from bench.cli.listing import print_metrics
+
+    print_metrics()
+
+
 @command("check")
 def check(name: Annotated[str, typer.Argument(help="A registered method, also of another package.")]) -> None:
     """Check that a method keeps the contract: shapes, seeds, saved parts, no peeking at labels."""

@@ -1,4 +1,4 @@
-"""What there is: methods, and the settings of one. Apart from `summary`, whose tables take longer to import."""
+"""What there is: methods, the settings of one, metrics. Apart from `summary`, whose tables take longer to import."""
 
 import typer
 
@@ -46,3 +46,20 @@ def print_method(name: str) -> None:
         note = f" ({', '.join(others)})" if others else ""
         limits = f" [{bounds}]" if bounds else ""
         typer.echo(f"  {key} = {value}{note}{limits}  {description}")
+
+
+def print_metrics() -> None:
+    """Every metric with its unit, direction and description; then what failed to import and why."""
+    from leaderboard.known_metrics import KNOWN
+    from metrics.definitions.standard import METRICS
+
+    found, broken = KNOWN.discover()
+    ordered = dict.fromkeys((*(metric.name for metric in METRICS), *found))
+    wide = max(map(len, ordered))
+    for name in ordered:
+        metric = found[name]
+        facts = [metric.unit, f"{metric.direction} is better" if metric.direction else "", metric.description]
+        asked_for = "" if metric in METRICS else " (with --metric)"
+        typer.echo(f"{name:<{wide}}  {'; '.join(fact for fact in facts if fact)}{asked_for}")
+    for one in broken:
+        typer.echo(f"{one.source} failed to import: {one.reason}", err=True)

@@ -76,7 +76,7 @@ def evaluate(
     with_maps.check(maps, method)
     protocol = evaluation.chosen_protocol()
     with reporter() as view:
-        bench = Bench(workspace, view, evaluation.workers)
+        bench = Bench(workspace, view, evaluation.workers, evaluation.chosen_metrics())
         if maps is None:
             results = evaluate_again(bench, protocol, tuple(method or []))
         else:

@@ -30,7 +30,7 @@ def run(
     settings = dataset_settings(methods.preset, data, lesions)
     options.set_up_processor(methods.threads)
     with reporter() as view:
-        bench = Bench(workspace, view, evaluation.workers)
+        bench = Bench(workspace, view, evaluation.workers, evaluation.chosen_metrics())
         results = run(bench, methods.choice(), settings, protocol, again)
     print_runs(results, workspace)
     options.exit_unless_complete(results)

@@ -21,7 +21,7 @@ def leaderboard(
     board: BoardOptions,
     paper: Annotated[bool, typer.Option("--paper", help="Add the paper's own rows, marked as reported.")] = False,
     format: Annotated[
-        Literal["rich", "markdown", "csv", "json", "latex", "html"], typer.Option(help="How to print it.")
+        str, typer.Option(help="How to print it: rich, markdown, latex, html, csv, json, or a plug-in's format.")
     ] = "rich",
     metric: MetricNames = None,
     statistics: Annotated[bool, typer.Option("--statistics", help="Intervals, tests and ranks.")] = False,
@@ -32,7 +32,7 @@ def leaderboard(
     from bench.cli.summary import print_table
     from leaderboard.table import build_table
 
-    table = build_table(_runs(workspace), board.fingerprint, board.protocol, metric, paper, board.dataset)
+    table = build_table(_runs(workspace), board.choice(), metric, paper)
     print_table(table, format, statistics, costs)
 
 
@@ -41,18 +41,21 @@ def compare(
     first: Annotated[str, typer.Argument(help="A method, or method:key=value,... as the leaderboard names it.")],
     second: Annotated[str, typer.Argument(help="The one to compare it with.")],
     board: BoardOptions,
-    format: Annotated[Literal["rich", "markdown", "csv", "json"], typer.Option(help="How to print it.")] = "rich",
+    format: Annotated[
+        str, typer.Option(help="How to print it: rich, markdown, latex, html, csv, json, or a plug-in's format.")
+    ] = "rich",
     metric: MetricNames = None,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Compare two methods case by case."""
     from bench.cli.summary import terminal_style
     from leaderboard.compare import compare, render_comparison
+    from leaderboard.format import View
     from leaderboard.table import build_table
 
-    table = build_table(_runs(workspace), board.fingerprint, board.protocol, metric, dataset=board.dataset)
+    table = build_table(_runs(workspace), board.choice(), metric)
     color, width = terminal_style()
-    typer.echo(render_comparison(compare(table, first, second), format, color, width), nl=False)
+    typer.echo(render_comparison(compare(table, first, second), format, View(color=color, width=width)), nl=False)
 
 
 @command("figure")
@@ -63,7 +66,7 @@ def figure(
         Literal["maps", "lesion-volume", "froc"],
         typer.Option(
             help="maps: methods' maps over slices; lesion-volume: share of lesions found by their size; froc: that "
-            "share against false components a case, as numbers, too."
+            "share against false components per case, as numbers, too."
         ),
     ] = "maps",
     count: Annotated[int, typer.Option(min=1, help="How many cases to draw.")] = 4,
@@ -74,11 +77,11 @@ def figure(
     from leaderboard.table import build_table
 
     runs = _runs(workspace)
-    table = build_table(runs, board.fingerprint, board.protocol, dataset=board.dataset)
+    table = build_table(runs, board.choice())
     if kind == "lesion-volume":
         from leaderboard.figures.lesion_volume import draw_sensitivity, sensitivities
 
-        paths = draw_sensitivity(sensitivities(runs, table.dataset_fingerprint, table.protocol), output)
+        paths = draw_sensitivity(sensitivities(runs, board.choice()), output)
     else:
         from bench.runs.datasets import reopened_dataset
         from leaderboard.figures.maps import draw_cases, map_folders

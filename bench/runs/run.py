@@ -3,6 +3,7 @@
 from functools import cache
 
 from bench.errors import Skipped, reason
+from bench.machine.version import versions
 from bench.results import RunResult
 from bench.runs import presets
 from bench.runs.bench import Bench
@@ -67,7 +68,7 @@ def run_method(
     _note_source(bench, method, folder, dataset)
     record.skipped = None  # it may be able to run now
     try:
-        with evaluation_in_background(folder, dataset, protocol) as evaluate_case:
+        with evaluation_in_background(folder, dataset, protocol, bench.metrics) as evaluate_case:
             score_unfinished(folder, dataset, fit, bench.reporter, evaluate_case)
         if protocol.strategy == "healthy-fpr":
             score_validation(folder, dataset, fit, bench.reporter)
@@ -88,7 +89,7 @@ def _note_source(bench: Bench, method: ChosenMethod, folder: RunFolder, dataset:
     now = source_hash(method.detector)
     done = sum(folder.is_scored(case_id) for case_id in dataset.test_ids)
     if not done:
-        folder.record.source = now
+        folder.record.source, folder.record.versions = now, versions()
         return
     bench.reporter.say(f"{method.name}: {done} of {len(dataset.test_ids)} cases were scored before, in {folder.path}")
     if has_changed(folder.record.source, now):

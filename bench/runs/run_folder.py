@@ -6,10 +6,11 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import BenchError, reason
 from bench.files import read_volume, save_nifti, write_text
+from bench.results import RunFacts
 from bench.runs.workspace import RunLayout
 from datasets.case import Case, FloatArray
 from datasets.preparing.preparation import to_native
@@ -23,34 +24,15 @@ class Scored(BaseModel):
     source: str | None = None
 
 
-class Record(BaseModel):
-    """Who made the maps and what it took: runtime.json.
-
-    source: hash of the code behind the method when scoring began. error: why the method as a whole failed.
-    skipped: why the method cannot run here; then there are no maps.
-    external: the maps were made by another program, which `url` tells of.
-    """
+class Record(RunFacts):
+    """Who made the maps and what it took: runtime.json."""
 
     model_config = ConfigDict(extra="forbid")
 
-    method: str
-    title: str
-    baseline: bool
-    paper_row: str | None
-    config: dict[str, str | int | float | bool | None]
-    preset: str | None = None
-    seed: int
-    device: str = ""
-    source: str = ""
-    external: bool = False
-    url: str | None = None
-    fit_s: float | None = None
-    parameters: int | None = None
-    peak_memory_mb: float | None = None
-    error: str | None = None
-    skipped: str | None = None
-    cases: dict[str, Scored] = {}
-    failed: dict[str, str] = {}
+    error: str | None = Field(None, description="why the method as a whole failed")
+    skipped: str | None = Field(None, description="why the method cannot run here; then there are no maps")
+    cases: dict[str, Scored] = Field(default={}, description="case id -> what scoring it took")
+    failed: dict[str, str] = Field(default={}, description="case id -> reason; it will be tried again")
 
 
 @dataclass
