@@ -2,9 +2,7 @@
 
 from functools import cache
 
-from bench.context import FitContext
-from bench.detector import Detector
-from bench.errors import reason
+from bench.errors import Skipped, reason
 from bench.results import RunResult
 from bench.runs import presets
 from bench.runs.bench import Bench
@@ -12,7 +10,7 @@ from bench.runs.choice import Choice, ChosenMethod
 from bench.runs.datasets import opened_dataset, remember_dataset
 from bench.runs.evaluation import evaluate_and_track, evaluation_in_background
 from bench.runs.run_folder import Record, RunFolder, digest
-from bench.runs.scoring import fitted_detector, score_unfinished, score_validation
+from bench.runs.scoring import FittedDetector, fitted_detector, score_unfinished, score_validation
 from bench.runs.source import has_changed, source_hash
 from bench.runs.workspace import Workspace
 from datasets.dataset import Dataset
@@ -33,7 +31,7 @@ def run(
         again: Score every case anew, for instance after the method's code was edited.
 
     Returns:
-        One result for each method, finished or failed.
+        One result for each method: finished, failed, or skipped as one that cannot run here.
 
     Raises:
         BenchError: For a choice or a dataset that there is not, before any work is done.
@@ -61,17 +59,22 @@ def run_method(
     record = folder.record
 
     @cache  # fitted when first needed, which is not at all when every case is scored
-    def fit() -> tuple[Detector, FitContext, float]:
+    def fit() -> FittedDetector:
         return fitted_detector(
             method.detector, method.config, dataset, bench.store, method.seed, method.device, bench.reporter
         )
 
     _note_source(bench, method, folder, dataset)
+    record.skipped = None  # it may be able to run now
     try:
         with evaluation_in_background(folder, dataset, protocol) as evaluate_case:
             score_unfinished(folder, dataset, fit, bench.reporter, evaluate_case)
         if protocol.strategy == "healthy-fpr":
             score_validation(folder, dataset, fit, bench.reporter)
+    except Skipped as skipped:
+        record.skipped, record.error = str(skipped), None
+        folder.save()
+        bench.reporter.say(f"{method.name} is skipped: {record.skipped}")
     except Exception as error:
         record.error = reason(error)
         folder.log("fit", error)

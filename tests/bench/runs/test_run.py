@@ -51,8 +51,8 @@ class Brightness(Detector):
     stop: str | None = None
     scored: list[str] = []  # noqa: RUF012
 
-    def fit(self, train, validation, context):
-        assert all(case.lesion_mask is None for case in (*train, *validation))
+    def fit(self, context):
+        assert all(case.lesion_mask is None for case in (*context.train, *context.validation))
 
     def score(self, case):
         assert case.lesion_mask is None
@@ -67,15 +67,22 @@ class Brightness(Detector):
 class NeverFits(Brightness):
     info = MethodInfo(name="never-fits", title="Never fits", reference="none")
 
-    def fit(self, train, validation, context):
+    def fit(self, context):
         raise RuntimeError("out of memory")
+
+
+class NeedsFlair(Brightness):
+    info = MethodInfo(name="needs-flair", title="Needs FLAIR", reference="none")
+
+    def skip(self, context):
+        return None if "FLAIR" in context.channels else f"it needs FLAIR images, there are {context.channels}"
 
 
 @pytest.fixture(autouse=True)
 def workplace(monkeypatch):
     """The tiny dataset under every name, two more methods, no MLflow."""
     dataset = tiny_dataset(test=3)
-    methods = registry.methods() | {"brightness": Brightness, "never-fits": NeverFits}
+    methods = registry.methods() | {"brightness": Brightness, "never-fits": NeverFits, "needs-flair": NeedsFlair}
     monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: dataset)
     monkeypatch.setattr(registry, "method", methods.__getitem__)
     monkeypatch.setattr(bench.runs.evaluation, "log_run", lambda run, workspace, folder: None)
@@ -225,6 +232,44 @@ def test_failing_method_does_not_stop_the_others(tmp_path):
     assert "Traceback" in log.read_text()
 
 
+def test_a_method_that_cannot_run_here_is_skipped_and_tried_again(tmp_path, monkeypatch):
+    messages = Reporter()
+    skipped, finished = do_run(tmp_path, "needs-flair", "brightness", messages=messages)
+    assert (skipped.status, skipped.error, skipped.n) == (
+        "skipped",
+        "it needs FLAIR images, there are ('T1w', 'T2w')",
+        0,
+    )
+    assert finished.status == "finished"
+    assert any(line.startswith("needs-flair is skipped: it needs FLAIR") for line in messages.lines)
+    assert not list(tmp_path.glob("runs/*/needs-flair-*/errors.log"))
+    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER, ("needs-flair",))
+    assert (again.status, again.error) == (skipped.status, skipped.error)
+    monkeypatch.setattr(NeedsFlair, "skip", lambda self, context: None)
+    (run_now,) = do_run(tmp_path, "needs-flair")
+    assert (run_now.status, run_now.error, run_now.n) == ("finished", None, 3)
+
+
+def test_a_skipped_method_is_no_failed_fit(tmp_path):
+    fits = fit_methods(
+        Bench(Workspace(tmp_path), Reporter()), Choice(("needs-flair",), device="cpu"), phantom.Settings()
+    )
+    assert fits.failed == {} and fits.skipped["needs-flair"].startswith("it needs FLAIR")
+
+
+def test_code_that_changed_is_told_of_until_every_case_is_scored_anew(tmp_path, monkeypatch):
+    def told(**choice):
+        messages = Reporter()
+        do_run(tmp_path, "brightness", messages=messages, **choice)
+        return any("its code has changed since; --again" in line for line in messages.lines)
+
+    monkeypatch.setattr(bench.runs.run, "source_hash", lambda detector: "package:one")
+    assert not told() and not told()
+    monkeypatch.setattr(bench.runs.run, "source_hash", lambda detector: "package:two")
+    assert told() and told()
+    assert not told(again=True) and not told()
+
+
 def test_a_method_whose_cases_all_fail_has_failed(tmp_path, monkeypatch):
     monkeypatch.setattr(Brightness, "score", lambda self, case: 1 / 0)
     (result,) = do_run(tmp_path, "brightness")
@@ -297,10 +342,10 @@ def test_evaluating_changed_data_is_refused(tmp_path, workplace, monkeypatch):
 
 def test_fit_keeps_trained_parts_and_reports_failures(tmp_path):
     place = Bench(Workspace(tmp_path), Reporter())
-    failed = fit_methods(place, Choice(("zscore", "never-fits"), device="cpu"), phantom.Settings())
-    assert failed == {"never-fits": "RuntimeError: out of memory"}
-    (part,) = place.store.places.values()
-    assert part.parent == tmp_path / "components" and part.name.startswith("moments-")
+    fits = fit_methods(place, Choice(("zscore", "never-fits"), device="cpu"), phantom.Settings())
+    assert fits.failed == {"never-fits": "RuntimeError: out of memory"}
+    (part,) = fits.parts
+    assert part.folder.parent == tmp_path / "components" and part.folder.name.startswith("moments-")
 
 
 def test_cuda_where_there_is_none_is_a_sentence(monkeypatch):
