@@ -11,7 +11,7 @@ from bench.cli.app import command
 from bench.cli.data_options import DataOptions, LesionOptions, dataset_settings
 
 if TYPE_CHECKING:
-    from bench.contributing.contract import Check
+    from bench.contributing.check import Check
 
 
 @command("methods")
