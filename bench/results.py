@@ -52,6 +52,7 @@ class RunFacts(BaseModel):
     peak_memory_mb: float | None = None
     external: bool = Field(False, description="the maps were made by another program, which `url` tells of")
     url: str | None = None
+    source: str = Field("", description="hash of the code behind the method when scoring began")
     versions: dict[str, str] = Field(default={}, description="of what made the maps: bench, its commit, python, torch")
 
     @field_validator("device")

@@ -20,9 +20,7 @@ from bench.reporting import SilentReporter
 from bench.runs.presets import resolve
 from bench.runs.scoring import fitted_detector
 from bench.runs.store import Store
-from datasets.lesions.simulation import LesionSettings
-from datasets.load import load_dataset
-from datasets.settings import DatasetSettings
+from datasets.load import dataset_settings, load_dataset
 from methods.parts.difference import smoothed
 from metrics.evaluate import evaluate_case
 from metrics.protocol import protocol
@@ -59,14 +57,8 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, default=Path(".bench"))
     chosen = parser.parse_args()
     set_up_processor(chosen.threads)  # as `bench run` does
-    dataset = load_dataset(
-        DatasetSettings(
-            name=chosen.dataset,
-            preset=chosen.preset,
-            lesions=LesionSettings(set=chosen.lesions),
-            cache_folder=chosen.workspace / "datasets",
-        )
-    )
+    settings = dataset_settings(chosen.dataset, {"preset": chosen.preset, "lesions": {"set": chosen.lesions}})
+    dataset = load_dataset(settings, chosen.workspace / "datasets")
     cases = [dataset.validation_lesions[i] for i in range(min(chosen.cases, len(dataset.validation_lesions)))]
     detector_class = method(chosen.method)
     store = Store(chosen.workspace / "components")
@@ -78,12 +70,12 @@ def main() -> None:
         smooths = "smoothing_mm" in detector_class.Config.model_fields
         pairs = [*change.split(), *(["smoothing_mm=0"] if smooths else [])]
         config = resolve({chosen.method: detector_class}, chosen.preset, None, pairs, names)[chosen.method]
-        detector, context, _ = fitted_detector(detector_class, config, dataset, store, 0, "cpu", SilentReporter())
-        before = sum(component.network_evaluations for component in context.components)
+        fitted = fitted_detector(detector_class, config, dataset, store, 0, "cpu", SilentReporter())
+        before = fitted.network_evaluations
         start = time.perf_counter()
-        maps = [detector.score(case.without_lesion_mask()) for case in cases]
+        maps = [fitted.detector.score(case.without_lesion_mask()) for case in cases]
         seconds = (time.perf_counter() - start) / len(cases)
-        evaluations = sum(component.network_evaluations for component in context.components) - before
+        evaluations = fitted.network_evaluations - before
         for smoothing_mm in SMOOTHING_MM if smooths else (0.0,):
             row = [f"{value:.3f}" for value in mean_metrics(maps, cases, smoothing_mm)]
             cost = [f"{evaluations / len(cases):.0f}", f"{seconds:.1f}"]

@@ -2,10 +2,8 @@
 
 import functools
 import inspect
-import sys
 import tempfile
 import traceback
-import warnings
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -51,10 +49,10 @@ def command(name: str) -> Callable[[CommandT], CommandT]:
         grouped = with_groups(function)
 
         def guarded(**given: Any) -> None:
+            from bench.machine.quiet import silence_libraries
             from bench.machine.shadow import check_packages
 
-            if not sys.warnoptions:
-                warnings.simplefilter("ignore")  # other libraries' warnings say nothing to our users
+            silence_libraries()
             try:
                 check_packages()
                 grouped(**given)

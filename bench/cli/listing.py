@@ -4,6 +4,7 @@ import typer
 
 from bench import registry
 from bench.runs import presets
+from bench.settings import settings_of
 
 
 def print_methods() -> None:
@@ -17,11 +18,23 @@ def print_methods() -> None:
         typer.echo(f"{one.source} failed to import: {one.reason}", err=True)
 
 
+def print_datasets() -> None:
+    """Every dataset with one line about it; then what failed to import and why."""
+    from datasets.load import DATASETS
+
+    found, broken = DATASETS.discover()
+    wide = max(map(len, found), default=0)
+    for name, source in found.items():
+        typer.echo(f"{name:<{wide}}  {source.DESCRIPTION}")
+    for one in broken:
+        typer.echo(f"{one.source} failed to import: {one.reason}", err=True)
+
+
 def print_method(name: str) -> None:
     """A method's settings: default, value in the cpu preset where it differs, description."""
     detector = registry.method(name)
     default = presets.flattened(detector.Config())
-    described = presets.settings_of(detector.Config)
+    described = settings_of(detector.Config)
     by_preset = {
         preset: presets.flattened(presets.resolve({name: detector}, preset, None, [], [])[name])
         for preset in presets.PRESETS

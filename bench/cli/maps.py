@@ -81,8 +81,8 @@ def evaluate(
         if maps is None:
             results = evaluate_again(bench, protocol, tuple(method or []))
         else:
-            from bench.runs.submissions import Submission, evaluate_maps, known_dataset, labelled
-            from datasets.labels import LabelSettings
+            from bench.runs.datasets import known_dataset, labelled_dataset
+            from bench.runs.submissions import Submission, evaluate_maps
 
             submission = Submission(
                 maps=maps,
@@ -93,9 +93,9 @@ def evaluate(
                 healthy_brains=with_maps.brain_masks,
             )
             found = (
-                labelled(place.path, LabelSettings(labels=with_maps.labels, brain_masks=with_maps.brain_masks))
+                labelled_dataset(place, with_maps.labels, with_maps.brain_masks)
                 if with_maps.labels
-                else known_dataset(place.path, with_maps.dataset or "", with_maps.fingerprint)
+                else known_dataset(place, with_maps.dataset or "", with_maps.fingerprint)
             )
             results = [evaluate_maps(bench, found, submission, protocol)]
     print_runs(results, place)
@@ -117,14 +117,14 @@ def export(
     """Write a dataset's prepared images, and its lesion masks apart, as BIDS folders for another program."""
     from bench.cli.console import reporter
     from bench.runs.bench import Bench
-    from bench.runs.run import opened_dataset, remember_dataset
+    from bench.runs.datasets import opened_dataset, remember_dataset
     from datasets.export import export_dataset
 
-    settings = dataset_settings(workspace, preset, data, lesions)
+    place, settings = Workspace(workspace), dataset_settings(preset, data, lesions)
     with reporter() as view:
-        found = opened_dataset(Bench(Workspace(workspace), view), settings)
+        found = opened_dataset(Bench(place, view), settings)
         written = export_dataset(found, target, split or [], view)
-        remember_dataset(workspace, found, settings)
+        remember_dataset(place, found, settings)
     typer.echo(f"{written} cases in {target / 'images'}, lesion masks in {target / 'labels'}")
     typer.echo(f"next, with a map for each test case: bench evaluate MAPS --dataset {found.name} --method-name NAME")
 

@@ -29,7 +29,7 @@ def run(
 
     place = Workspace(workspace)
     protocol = evaluation.chosen_protocol()
-    settings = dataset_settings(workspace, methods.preset, data, lesions)
+    settings = dataset_settings(methods.preset, data, lesions)
     options.set_up_processor(methods.threads)
     with reporter() as view:
         bench = Bench(place, view, evaluation.workers, evaluation.chosen_metrics())
@@ -51,15 +51,17 @@ def fit(
     from bench.cli.console import reporter
     from bench.runs.bench import Bench
     from bench.runs.fitting import fit_methods
+    from bench.runs.store import ship as ship_parts
 
-    settings = dataset_settings(workspace, methods.preset, data)
+    settings = dataset_settings(methods.preset, data)
     options.set_up_processor(methods.threads)
     with reporter() as view:
-        bench = Bench(Workspace(workspace), view)
-        failed = fit_methods(bench, methods.choice(), settings)
-    for place in bench.store.ship(ship) if ship else bench.store.places.values():
+        fits = fit_methods(Bench(Workspace(workspace), view), methods.choice(), settings)
+    for place in ship_parts(fits.parts, ship) if ship else [part.folder for part in fits.parts]:
         typer.echo(str(place))
-    for name, reason in failed.items():
+    for name, reason in fits.skipped.items():
+        typer.echo(f"{name} is skipped: {reason}", err=True)
+    for name, reason in fits.failed.items():
         typer.echo(f"{name} failed: {reason}", err=True)
-    if failed:
+    if fits.failed:
         raise typer.Exit(1)

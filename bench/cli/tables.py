@@ -83,12 +83,13 @@ def figure(
 
         paths = draw_sensitivity(sensitivities(runs, board.choice()), output)
     else:
-        from bench.runs.run import reopened_dataset
+        from bench.runs.datasets import reopened_dataset
+        from bench.runs.workspace import Workspace
         from leaderboard.figures.maps import draw_cases, map_folders
 
         folders = map_folders(run_files(workspace), table)
-        dataset_folder = workspace / "runs" / f"{table.dataset}-{table.dataset_fingerprint[:8]}"
-        cases = reopened_dataset(workspace, dataset_folder)
+        place = Workspace(workspace)
+        cases = reopened_dataset(place, place.dataset(table.dataset, table.dataset_fingerprint))
         if kind == "maps":
             paths = draw_cases(cases, folders, output, count, seed)
         else:

@@ -2,15 +2,15 @@
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 from scipy import ndimage
 
+from bench.contributing.check import Check, gathered
 from bench.detector import Detector
-from bench.errors import reason
 from bench.reporting import SilentReporter
 from bench.runs.scoring import fitted_detector, map_problem
 from bench.runs.store import Store
@@ -22,30 +22,16 @@ SIZE = 32
 CHANNELS = ("T1w", "T2w")
 
 
-@dataclass(frozen=True)
-class Check:
-    """One point of the contract; `problem` is None when it is kept."""
-
-    point: str
-    problem: str | None = None
-
-
 def check_method(detector: type[Detector]) -> list[Check]:
     """Check a detector with its `contract_config` on the CPU, on one channel and on two.
 
     A fit or score that raises ends its round: what it said is the problem of the point it happened in.
     """
-    checks = []
+    checks: list[Check] = []
     for channels in (CHANNELS[:1], CHANNELS):
         with TemporaryDirectory() as folder:
-            words = " and ".join(channels)
             points = _check(detector, tiny_dataset(channels), Path(folder))
-            point = "fits and scores"
-            try:
-                for point, problem in points:
-                    checks.append(Check(f"{words}: {point}", problem))
-            except Exception as error:
-                checks.append(Check(f"{words}: what comes after '{point}'", reason(error)))
+            checks += gathered(points, "fits and scores", f"{' and '.join(channels)}: ")
     return checks
 
 
@@ -56,7 +42,7 @@ def _check(detector_class: type[Detector], dataset: Dataset, folder: Path) -> It
     def fresh(store: str) -> Detector:
         return fitted_detector(
             detector_class, config, dataset, Store(folder / store, shipped=None), 0, "cpu", SilentReporter()
-        )[0]
+        ).detector
 
     detector = fresh("one")
     first, second = dataset.test[0], dataset.test[1]

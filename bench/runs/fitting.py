@@ -1,15 +1,27 @@
 """Training without scoring: the trained parts of methods, kept in the workspace's store."""
 
-from bench.errors import reason
+from dataclasses import dataclass
+
+from bench.component import AnyComponent, Fitted
+from bench.errors import Skipped, reason
 from bench.runs.bench import Bench
 from bench.runs.choice import Choice
-from bench.runs.run import opened_dataset
+from bench.runs.datasets import opened_dataset
 from bench.runs.scoring import fitted_detector
 from datasets.settings import DatasetSettings
 
 
-def fit_methods(bench: Bench, choice: Choice, dataset_settings: DatasetSettings) -> dict[str, str]:
-    """Fit the chosen methods; `bench.store` then knows the trained parts that they use.
+@dataclass(frozen=True)
+class Fits:
+    """What fitting methods gave: their trained parts, each once; method -> why it failed, or cannot run here."""
+
+    parts: tuple[Fitted[AnyComponent], ...]
+    failed: dict[str, str]
+    skipped: dict[str, str]
+
+
+def fit_methods(bench: Bench, choice: Choice, dataset_settings: DatasetSettings) -> Fits:
+    """Fit the chosen methods, so that the store holds the trained parts that they use.
 
     Args:
         bench: Where to work.
@@ -17,19 +29,22 @@ def fit_methods(bench: Bench, choice: Choice, dataset_settings: DatasetSettings)
         dataset_settings: What to learn from.
 
     Returns:
-        The reasons of those that failed, by method.
+        The trained parts, and why methods have none.
 
     Raises:
         BenchError: For a choice or a dataset that there is not.
     """
     methods = choice.resolved()
     dataset = opened_dataset(bench, dataset_settings)
-    failed = {}
+    parts, failed, skipped = {}, {}, {}
     for method in methods:
         try:
-            fitted_detector(
+            fitted = fitted_detector(
                 method.detector, method.config, dataset, bench.store, method.seed, method.device, bench.reporter
             )
+            parts.update({part.component.key: part for part in fitted.parts})
+        except Skipped as why_not:
+            skipped[method.name] = str(why_not)
         except Exception as error:
             failed[method.name] = reason(error)
-    return failed
+    return Fits(tuple(parts.values()), failed, skipped)

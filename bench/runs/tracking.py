@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from bench.machine.quiet import silence_libraries
 from bench.results import RunResult
 from bench.runs.workspace import RunLayout, Workspace
 from leaderboard.costs import COSTS
@@ -63,7 +64,7 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            silence_libraries()
             yield
     finally:
         logging.disable(disabled)

@@ -12,8 +12,8 @@ import nibabel
 import numpy as np
 import pytest
 
+import bench.runs.datasets
 import bench.runs.evaluation
-import bench.runs.run
 from bench import registry
 from bench.contributing.contract import tiny_dataset
 from bench.detector import Detector, MethodConfig, MethodInfo
@@ -26,8 +26,8 @@ from bench.runs.evaluate_again import evaluate_again
 from bench.runs.fitting import fit_methods
 from bench.runs.run import run
 from bench.runs.workspace import Workspace
+from datasets import phantom
 from datasets.case import NativeGrid
-from datasets.settings import DatasetSettings
 from metrics.protocol import protocol
 
 PAPER = protocol("paper")
@@ -51,8 +51,8 @@ class Brightness(Detector):
     stop: str | None = None
     scored: list[str] = []  # noqa: RUF012
 
-    def fit(self, train, validation, context):
-        assert all(case.lesion_mask is None for case in (*train, *validation))
+    def fit(self, context):
+        assert all(case.lesion_mask is None for case in (*context.train, *context.validation))
 
     def score(self, case):
         assert case.lesion_mask is None
@@ -67,16 +67,23 @@ class Brightness(Detector):
 class NeverFits(Brightness):
     info = MethodInfo(name="never-fits", title="Never fits", reference="none")
 
-    def fit(self, train, validation, context):
+    def fit(self, context):
         raise RuntimeError("out of memory")
+
+
+class NeedsFlair(Brightness):
+    info = MethodInfo(name="needs-flair", title="Needs FLAIR", reference="none")
+
+    def skip(self, context):
+        return None if "FLAIR" in context.channels else f"it needs FLAIR images, there are {context.channels}"
 
 
 @pytest.fixture(autouse=True)
 def workplace(monkeypatch):
     """The tiny dataset under every name, two more methods, no MLflow."""
     dataset = tiny_dataset(test=3)
-    methods = registry.methods() | {"brightness": Brightness, "never-fits": NeverFits}
-    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: dataset)
+    methods = registry.methods() | {"brightness": Brightness, "never-fits": NeverFits, "needs-flair": NeedsFlair}
+    monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: dataset)
     monkeypatch.setattr(registry, "method", methods.__getitem__)
     monkeypatch.setattr(bench.runs.evaluation, "log_run", lambda run, workspace, folder: None)
     monkeypatch.setattr(Brightness, "broken", None)
@@ -87,7 +94,7 @@ def workplace(monkeypatch):
 
 def do_run(folder, *methods, chosen_protocol=PAPER, again=False, messages=None, **choice):
     place = Bench(Workspace(folder), messages or Reporter())
-    return run(place, Choice(methods, device="cpu", **choice), DatasetSettings(), chosen_protocol, again)
+    return run(place, Choice(methods, device="cpu", **choice), phantom.Settings(), chosen_protocol, again)
 
 
 def tables(folder):
@@ -119,9 +126,11 @@ def test_maps_come_back_on_the_subjects_own_grid(tmp_path, workplace, monkeypatc
     shifted[:3, 3] = (4, 0, -2)
     native = NativeGrid((30, 32, 34), shifted)
     monkeypatch.setattr(
-        bench.runs.run,
+        bench.runs.datasets,
         "load_dataset",
-        lambda settings: replace(workplace, test=tuple(replace(c, native=native) for c in workplace.test)),
+        lambda settings, cache_folder: replace(
+            workplace, test=tuple(replace(c, native=native) for c in workplace.test)
+        ),
     )
     do_run(tmp_path, "brightness")
     (path,) = tmp_path.glob("runs/*/brightness-*/maps/test-0_anomaly.nii.gz")
@@ -167,14 +176,14 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import bench.runs.evaluation
-import bench.runs.run
+import bench.runs.datasets
 from bench.reporting import SilentReporter
 from bench.contributing.contract import tiny_dataset
 from bench.runs.bench import Bench
 from bench.runs.choice import Choice
 from bench.runs.run import run
 from bench.runs.workspace import Workspace
-from datasets.settings import DatasetSettings
+from datasets import phantom
 from metrics.protocol import protocol
 from methods.zscore import ZScore
 
@@ -184,9 +193,9 @@ def killed(self, case):
         os.kill(os.getpid(), signal.SIGKILL)
     return score(self, case)
 ZScore.score = killed
-bench.runs.run.load_dataset = lambda settings: tiny_dataset(test=3)
+bench.runs.datasets.load_dataset = lambda settings, cache_folder: tiny_dataset(test=3)
 place = Bench(Workspace(Path(sys.argv[1])), SilentReporter())
-run(place, Choice(("zscore",), device="cpu"), DatasetSettings(), protocol("paper"))
+run(place, Choice(("zscore",), device="cpu"), phantom.Settings(), protocol("paper"))
 """
 
 
@@ -221,6 +230,44 @@ def test_failing_method_does_not_stop_the_others(tmp_path):
     assert (finished.status, finished.n) == ("finished", 3)
     (log,) = tmp_path.glob("runs/*/never-fits-*/errors.log")
     assert "Traceback" in log.read_text()
+
+
+def test_a_method_that_cannot_run_here_is_skipped_and_tried_again(tmp_path, monkeypatch):
+    messages = Reporter()
+    skipped, finished = do_run(tmp_path, "needs-flair", "brightness", messages=messages)
+    assert (skipped.status, skipped.error, skipped.n) == (
+        "skipped",
+        "it needs FLAIR images, there are ('T1w', 'T2w')",
+        0,
+    )
+    assert finished.status == "finished"
+    assert any(line.startswith("needs-flair is skipped: it needs FLAIR") for line in messages.lines)
+    assert not list(tmp_path.glob("runs/*/needs-flair-*/errors.log"))
+    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER, ("needs-flair",))
+    assert (again.status, again.error) == (skipped.status, skipped.error)
+    monkeypatch.setattr(NeedsFlair, "skip", lambda self, context: None)
+    (run_now,) = do_run(tmp_path, "needs-flair")
+    assert (run_now.status, run_now.error, run_now.n) == ("finished", None, 3)
+
+
+def test_a_skipped_method_is_no_failed_fit(tmp_path):
+    fits = fit_methods(
+        Bench(Workspace(tmp_path), Reporter()), Choice(("needs-flair",), device="cpu"), phantom.Settings()
+    )
+    assert fits.failed == {} and fits.skipped["needs-flair"].startswith("it needs FLAIR")
+
+
+def test_code_that_changed_is_told_of_until_every_case_is_scored_anew(tmp_path, monkeypatch):
+    def told(**choice):
+        messages = Reporter()
+        do_run(tmp_path, "brightness", messages=messages, **choice)
+        return any("its code has changed since; --again" in line for line in messages.lines)
+
+    monkeypatch.setattr(bench.runs.run, "source_hash", lambda detector: "package:one")
+    assert not told() and not told()
+    monkeypatch.setattr(bench.runs.run, "source_hash", lambda detector: "package:two")
+    assert told() and told()
+    assert not told(again=True) and not told()
 
 
 def test_a_method_whose_cases_all_fail_has_failed(tmp_path, monkeypatch):
@@ -284,17 +331,21 @@ def test_evaluating_nothing_says_what_to_do(tmp_path):
 
 def test_evaluating_changed_data_is_refused(tmp_path, workplace, monkeypatch):
     do_run(tmp_path, "brightness")
-    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: replace(workplace, fingerprint="changed" * 4))
+    monkeypatch.setattr(
+        bench.runs.datasets,
+        "load_dataset",
+        lambda settings, cache_folder: replace(workplace, fingerprint="changed" * 4),
+    )
     with pytest.raises(BenchError, match="has changed: run again"):
         evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER)
 
 
 def test_fit_keeps_trained_parts_and_reports_failures(tmp_path):
     place = Bench(Workspace(tmp_path), Reporter())
-    failed = fit_methods(place, Choice(("zscore", "never-fits"), device="cpu"), DatasetSettings())
-    assert failed == {"never-fits": "RuntimeError: out of memory"}
-    (part,) = place.store.places.values()
-    assert part.parent == tmp_path / "components" and part.name.startswith("moments-")
+    fits = fit_methods(place, Choice(("zscore", "never-fits"), device="cpu"), phantom.Settings())
+    assert fits.failed == {"never-fits": "RuntimeError: out of memory"}
+    (part,) = fits.parts
+    assert part.folder.parent == tmp_path / "components" and part.folder.name.startswith("moments-")
 
 
 def test_cuda_where_there_is_none_is_a_sentence(monkeypatch):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import bench.runs.datasets
 import bench.runs.evaluation
-import bench.runs.run
 from bench import cli
 from bench.contributing.contract import tiny_dataset
 from bench.results import load_run, run_files
@@ -135,7 +135,7 @@ def truncated(path):
         (bad_shape, "has the shape (20, 18, 15), but sub-2 has (20, 18, 16)"),
         (bad_affine, "has the affine [1 0 0 0; 0 2 0 0; 0 0 2 0], but sub-2 has [2 0 0 0; 0 2 0 0; 0 0 2 0]"),
         (nan_inside, "has 1 voxels inside the brain that are not finite"),
-        (two_volumes, "has 4 dimensions (20, 18, 16, 2): keep one 3D volume"),
+        (two_volumes, "has 4 dimensions (20, 18, 16, 2); keep one 3D volume"),
         (truncated, "cannot be read: it is damaged or no NIfTI file"),
     ],
 )
@@ -231,7 +231,7 @@ def tiny(folders, monkeypatch):
         for split in ("train", "validation", "test")
     }
     found = replace(found, **named, test_ids=tuple(case.id for case in named["test"]))
-    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: found)
+    monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: found)
     return found
 
 
@@ -276,6 +276,8 @@ def test_all_healthy_validation_cases_are_needed(folders, tiny):
 
 def test_a_folder_of_another_dataset_is_not_exported_into(folders, tiny, monkeypatch):
     assert CliRunner().invoke(cli.app, ["export", str(folders / "out"), "--split", "test"]).exit_code == 0
-    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: replace(tiny, fingerprint="another"))
+    monkeypatch.setattr(
+        bench.runs.datasets, "load_dataset", lambda settings, cache_folder: replace(tiny, fingerprint="another")
+    )
     shown = CliRunner().invoke(cli.app, ["export", str(folders / "out")])
     assert shown.exit_code == 2 and "holds another dataset already" in shown.output
