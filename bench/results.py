@@ -108,8 +108,3 @@ def load_run(path: Path) -> RunResult:
         return RunResult.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValidationError, ValueError) as error:
         raise BenchError(f"{path} is not a result of this version of bench: remove it or run again.") from error
-
-
-def run_files(workspace: Path) -> list[Path]:
-    """The run.json files of a workspace: runs/<dataset>/<method>/results/<protocol>/run.json."""
-    return sorted(workspace.glob("runs/*/*/results/*/run.json"))

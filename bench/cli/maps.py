@@ -11,7 +11,6 @@ from bench.cli.app import command
 from bench.cli.data_options import DATA, DataOptions, LesionOptions, dataset_settings, lesion_settings
 from bench.cli.options import DEFAULT_WORKSPACE, EvaluationOptions
 from bench.errors import BenchError
-from bench.runs.workspace import Workspace
 
 MAPS = "Maps of your own"
 
@@ -75,9 +74,9 @@ def evaluate(
     from bench.runs.evaluate_again import evaluate_again
 
     with_maps.check(maps, method)
-    place, protocol = Workspace(workspace), evaluation.chosen_protocol()
+    protocol = evaluation.chosen_protocol()
     with reporter() as view:
-        bench = Bench(place, view, evaluation.workers, evaluation.chosen_metrics())
+        bench = Bench(workspace, view, evaluation.workers, evaluation.chosen_metrics())
         if maps is None:
             results = evaluate_again(bench, protocol, tuple(method or []))
         else:
@@ -93,12 +92,12 @@ def evaluate(
                 healthy_brains=with_maps.brain_masks,
             )
             found = (
-                labelled_dataset(place, with_maps.labels, with_maps.brain_masks)
+                labelled_dataset(workspace, with_maps.labels, with_maps.brain_masks)
                 if with_maps.labels
-                else known_dataset(place, with_maps.dataset or "", with_maps.fingerprint)
+                else known_dataset(workspace, with_maps.dataset or "", with_maps.fingerprint)
             )
             results = [evaluate_maps(bench, found, submission, protocol)]
-    print_runs(results, place)
+    print_runs(results, workspace)
     options.exit_unless_complete(results)
 
 
@@ -120,11 +119,11 @@ def export(
     from bench.runs.datasets import opened_dataset, remember_dataset
     from datasets.export import export_dataset
 
-    place, settings = Workspace(workspace), dataset_settings(preset, data, lesions)
+    settings = dataset_settings(preset, data, lesions)
     with reporter() as view:
-        found = opened_dataset(Bench(place, view), settings)
+        found = opened_dataset(Bench(workspace, view), settings)
         written = export_dataset(found, target, split or [], view)
-        remember_dataset(place, found, settings)
+        remember_dataset(workspace, found, settings)
     typer.echo(f"{written} cases in {target / 'images'}, lesion masks in {target / 'labels'}")
     typer.echo(f"next, with a map for each test case: bench evaluate MAPS --dataset {found.name} --method-name NAME")
 

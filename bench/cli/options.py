@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bench.errors import BenchError
+from bench.runs.workspace import Workspace
 
 if TYPE_CHECKING:
     from bench.results import RunResult
@@ -24,9 +25,16 @@ MethodNames = Annotated[
     typer.Option("--method", help="A method's name; repeat it, or say all.", rich_help_panel=METHODS),
 ]
 WorkspaceFolder = Annotated[
-    Path, typer.Option("--workspace", envvar="BENCH_WORKSPACE", metavar="DIR", help="Where everything is kept.")
+    Workspace,
+    typer.Option(
+        "--workspace",
+        envvar="BENCH_WORKSPACE",
+        metavar="DIR",
+        help="Where everything is kept.",
+        parser=lambda given: given if isinstance(given, Workspace) else Workspace(Path(given)),
+    ),
 ]
-DEFAULT_WORKSPACE = Path(".bench")
+DEFAULT_WORKSPACE = Workspace(Path(".bench"))
 
 
 @dataclass(frozen=True)

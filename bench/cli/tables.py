@@ -11,6 +11,7 @@ from bench.cli.options import DEFAULT_WORKSPACE, BoardOptions
 
 if TYPE_CHECKING:
     from bench.results import RunResult
+    from bench.runs.workspace import Workspace
 
 MetricNames = Annotated[list[str] | None, typer.Option("--metric", help="Metric to show; repeatable.")]
 
@@ -73,7 +74,6 @@ def figure(
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Draw finished runs."""
-    from bench.results import run_files
     from leaderboard.table import build_table
 
     runs = _runs(workspace)
@@ -84,12 +84,10 @@ def figure(
         paths = draw_sensitivity(sensitivities(runs, board.choice()), output)
     else:
         from bench.runs.datasets import reopened_dataset
-        from bench.runs.workspace import Workspace
         from leaderboard.figures.maps import draw_cases, map_folders
 
-        folders = map_folders(run_files(workspace), table)
-        place = Workspace(workspace)
-        cases = reopened_dataset(place, place.dataset(table.dataset, table.dataset_fingerprint))
+        folders = map_folders(workspace.run_files(), table)
+        cases = reopened_dataset(workspace, workspace.dataset(table.dataset, table.dataset_fingerprint))
         if kind == "maps":
             paths = draw_cases(cases, folders, output, count, seed)
         else:
@@ -104,7 +102,7 @@ def figure(
         typer.echo(f"wrote {path}")
 
 
-def _runs(workspace: Path) -> "list[RunResult]":
-    from bench.results import load_run, run_files
+def _runs(workspace: "Workspace") -> "list[RunResult]":
+    from bench.results import load_run
 
-    return [load_run(path) for path in run_files(workspace)]
+    return [load_run(path) for path in workspace.run_files()]

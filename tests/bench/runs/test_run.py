@@ -19,7 +19,7 @@ from bench.contributing.contract import tiny_dataset
 from bench.detector import Detector, MethodConfig, MethodInfo
 from bench.errors import BenchError
 from bench.reporting import SilentReporter
-from bench.results import load_run, run_files
+from bench.results import load_run
 from bench.runs.bench import Bench
 from bench.runs.choice import Choice, chosen_device
 from bench.runs.evaluate_again import evaluate_again
@@ -99,7 +99,7 @@ def do_run(folder, *methods, chosen_protocol=PAPER, again=False, messages=None, 
 
 def tables(folder):
     """What stands in the tables, but for how long things took."""
-    runs = [load_run(path) for path in run_files(folder)]
+    runs = [load_run(path) for path in Workspace(folder).run_files()]
     return [(run.method, run.metrics, [(c.id, c.threshold, c.metrics, c.lesions) for c in run.cases]) for run in runs]
 
 
@@ -107,6 +107,7 @@ def test_a_run_writes_maps_results_and_tables(tmp_path, workplace):
     (result,) = do_run(tmp_path, "zscore")
     assert (result.status, result.n, result.of) == ("finished", 3, 3)
     assert result.metrics["auroc"].mean > 0.6
+    assert result.source.startswith("package:") and result.git_commit
     assert result.parameters > 0 and result.runtime_s_per_case > 0 and result.peak_memory_mb > 0
     (folder,) = tmp_path.glob("runs/tiny-*/zscore-*")
     case = workplace.test[0]
@@ -165,7 +166,7 @@ def test_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(Brightness, "stop", "test-2")
     with pytest.raises(KeyboardInterrupt):
         do_run(tmp_path / "stopped", "brightness")
-    assert run_files(tmp_path / "stopped") == []
+    assert Workspace(tmp_path / "stopped").run_files() == []
     monkeypatch.setattr(Brightness, "stop", None)
     do_run(tmp_path / "stopped", "brightness")
     assert Brightness.scored == ["test-0", "test-1", "test-2"]
@@ -292,7 +293,7 @@ def test_maps_are_evaluated_again_under_another_protocol(tmp_path):
     assert len(Brightness.scored) == 3
     assert (again.protocol, again.n) == ("authors-code@1", 3)
     assert again.key != paper.key and again.config == paper.config
-    assert len(run_files(tmp_path)) == 2
+    assert len(Workspace(tmp_path).run_files()) == 2
 
 
 def test_healthy_maps_give_one_deployable_threshold(tmp_path, workplace):

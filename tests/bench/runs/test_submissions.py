@@ -13,7 +13,8 @@ import bench.runs.datasets
 import bench.runs.evaluation
 from bench import cli
 from bench.contributing.contract import tiny_dataset
-from bench.results import load_run, run_files
+from bench.results import load_run
+from bench.runs.workspace import Workspace
 from datasets.case import NativeGrid
 
 AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
@@ -54,7 +55,7 @@ def evaluate(*arguments):
 
 
 def only_run(folder):
-    (path,) = run_files(folder / "workspace")
+    (path,) = Workspace(folder / "workspace").run_files()
     return load_run(path)
 
 
@@ -82,7 +83,9 @@ def test_without_brain_masks_the_brain_extracted_images_beside_the_labels_say_wh
         write(folders / "labels" / f"{name}_desc-brain_T1w.nii.gz", 100.0 * volumes(index)[0])
     shown = evaluate(folders / "maps", "--labels", folders / "labels", "--method-name", "by-image")
     assert shown.exit_code == 0, shown.output
-    by_image = next(run for run in map(load_run, run_files(folders / "workspace")) if run.method == "by-image")
+    by_image = next(
+        run for run in map(load_run, Workspace(folders / "workspace").run_files()) if run.method == "by-image"
+    )
     assert [case.metrics for case in by_image.cases] == [case.metrics for case in by_mask.cases]
 
 
@@ -258,7 +261,7 @@ def test_maps_on_the_subjects_own_grid_give_the_same_numbers(folders, tiny):
         write(folders / "own" / f"{case.id}.nii.gz", np.pad(case.image[0], 2), case.native.affine)
     evaluate(folders / "prepared", "--dataset", "tiny")
     evaluate(folders / "own", "--dataset", "tiny")
-    one, other = (load_run(path) for path in run_files(folders / "workspace"))
+    one, other = (load_run(path) for path in Workspace(folders / "workspace").run_files())
     assert {one.method, other.method} == {"prepared", "own"} and one.metrics == other.metrics
 
 
