@@ -40,7 +40,7 @@ def test_it_overfits_one_volume_and_finds_what_was_not_in_it(tmp_path, volume):
 def test_the_code_is_far_smaller_than_the_image():
     network = build_network(AutoencoderConfig(), channels=2, seed=0).eval()
     with torch.no_grad():
-        code = network[0].encode(torch.zeros(1, 2, 32, 32, 32))
+        code = network[0].encode(torch.zeros(1, 2, 32, 32, 32))  # type: ignore[operator]
     assert code.shape == (1, 64, 1, 1, 1)
     assert 2 * 32**3 / code.numel() == 1024
 
