@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
-from bench.errors import BenchError
+from bench.errors import BenchError, reason
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class Kind(Generic[T]):
 
     name: for sentences, such as "method". package: whose modules are looked at, such as "methods".
     group: of entry points, such as "bench.methods"; a point names a module, or an object of one.
-    members: what a module or an object offers, as (name, thing); TypeError when an entry point names nothing of use.
+    members: what a module or an object offers, as (name, thing); an error, such as BenchError, when it is of no use.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Kind(Generic[T]):
             try:
                 members = list(self.members(_loaded(value)))
             except Exception as error:
-                broken.append(Broken(source, f"{type(error).__name__}: {' '.join(str(error).split())}"))
+                broken.append(Broken(source, reason(error)))
                 continue
             for name, member in members:
                 other, place = found.setdefault(name, (member, source))

@@ -78,12 +78,12 @@ def main() -> None:
         smooths = "smoothing_mm" in detector_class.Config.model_fields
         pairs = [*change.split(), *(["smoothing_mm=0"] if smooths else [])]
         config = resolve({chosen.method: detector_class}, chosen.preset, None, pairs, names)[chosen.method]
-        detector, context, _ = fitted_detector(detector_class, config, dataset, store, 0, "cpu", SilentReporter())
-        before = sum(component.network_evaluations for component in context.components)
+        fitted = fitted_detector(detector_class, config, dataset, store, 0, "cpu", SilentReporter())
+        before = fitted.network_evaluations
         start = time.perf_counter()
-        maps = [detector.score(case.without_lesion_mask()) for case in cases]
+        maps = [fitted.detector.score(case.without_lesion_mask()) for case in cases]
         seconds = (time.perf_counter() - start) / len(cases)
-        evaluations = sum(component.network_evaluations for component in context.components) - before
+        evaluations = fitted.network_evaluations - before
         for smoothing_mm in SMOOTHING_MM if smooths else (0.0,):
             row = [f"{value:.3f}" for value in mean_metrics(maps, cases, smoothing_mm)]
             cost = [f"{evaluations / len(cases):.0f}", f"{seconds:.1f}"]

@@ -10,9 +10,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.component import Component
-from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodInfo
-from bench.registry import register
+from bench.component import AnyComponent
+from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import ScoreNetwork
 from methods.diffusion.sampling_runs import brain_image
@@ -42,8 +41,7 @@ class GradCAMConfig(RelativeConfig):
     )
 
 
-@register
-class GradCAMMSMA(Detector):
+class GradCAMMSMA(Detector[GradCAMConfig]):
     """Guided Grad-CAM of the negative log-likelihood of the whole image's score norms.
 
     Idea: the density says that an image is odd; the gradient says which voxels make it so. Grad-CAM of the last
@@ -57,15 +55,14 @@ class GradCAMMSMA(Detector):
         reference="Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74",
         paper_row="GradCAM-MSMA",
     )
-    Config = GradCAMConfig
     healthy: HealthyMean | None = None
 
     @classmethod
-    def contract_config(cls) -> Any:
+    def contract_config(cls) -> GradCAMConfig:
         mixture = NormMixtureConfig(noise_levels=2, highest_sigma=0.5, lowest_sigma=0.1)
-        return cls.Config(score_model=tiny_score_model(), mixture=mixture, attention="lifted", healthy_cases=2)
+        return GradCAMConfig(score_model=tiny_score_model(), mixture=mixture, attention="lifted", healthy_cases=2)
 
-    def fit(self, train: Cases, validation: Cases, context: FitContext) -> None:
+    def fit(self, context: FitContext) -> None:
         """The diffusion model, and the mixture over its norms."""
         self.model = context.fitted(ScoreModel, self.config.score_model)
         self.mixture = context.fitted(NormMixture, self.config.mixture, upstream=self.model)
@@ -105,7 +102,7 @@ class HealthyAttribution(HealthyMean):
     name = "healthy-attribution"
 
     @classmethod
-    def raw_map(cls, settings: dict[str, Any], upstream: Component[Any] | None, seed: int) -> RawMap:
+    def raw_map(cls, settings: dict[str, Any], upstream: AnyComponent | None, seed: int) -> RawMap:
         assert isinstance(upstream, NormMixture)
         return partial(attribution, GradCAMConfig.model_validate(settings), upstream)
 

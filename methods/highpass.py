@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
-from bench.registry import register
+from bench.detector import Case, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
 from methods.parts.moments import FeatureMoments, MomentsConfig
 
 
@@ -13,8 +12,7 @@ class HighPassConfig(MethodConfig):
     moments: MomentsConfig = MomentsConfig(high_pass_mm=1.5, image_smoothing_mm=2.0)
 
 
-@register
-class HighPass(Detector):
+class HighPass(Detector[HighPassConfig]):
     """Energy of the image minus its blur, averaged nearby, over its healthy mean; summed over channels.
 
     Idea: simulated lesions have sharp edges and noise of their own, so a filter that knows nothing of anatomy
@@ -23,9 +21,8 @@ class HighPass(Detector):
     """
 
     info = MethodInfo(name="highpass", title="Local high-pass energy", reference="Laws 1980", baseline=True)
-    Config = HighPassConfig
 
-    def fit(self, train: Cases, validation: Cases, context: FitContext) -> None:
+    def fit(self, context: FitContext) -> None:
         """Mean energy at each voxel."""
         self.moments = context.fitted(FeatureMoments, self.config.moments)
 

@@ -9,9 +9,8 @@ from pydantic import Field, model_validator
 from scipy import ndimage
 from torch import Tensor
 
-from bench.component import Component
-from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodInfo
-from bench.registry import register
+from bench.component import AnyComponent
+from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.diffusion.checkerboard import Pattern, hidden_half
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.sampler import Hold, SamplerConfig, in_batches, sample, unit_noise
@@ -49,8 +48,7 @@ class InpaintConfig(RelativeConfig):
         return self
 
 
-@register
-class Inpaint(Detector):
+class Inpaint(Detector[InpaintConfig]):
     """Absolute difference of the image to the mean of its inpaintings, summed over channels.
 
     Idea: a lesion cannot be told from the healthy half around it, so what the model puts there is healthy. A
@@ -64,14 +62,13 @@ class Inpaint(Detector):
         reference="Liu, Zhou, Wang, Weinberger: Unsupervised Out-of-Distribution Detection with Diffusion Inpainting",
         paper_row="Inpaint",
     )
-    Config = InpaintConfig
     healthy: HealthyMean | None = None
 
     @classmethod
-    def contract_config(cls) -> Any:
-        return cls.Config(score_model=tiny_score_model(), sampler=SamplerConfig(steps=3), runs=2, healthy_cases=2)
+    def contract_config(cls) -> InpaintConfig:
+        return InpaintConfig(score_model=tiny_score_model(), sampler=SamplerConfig(steps=3), runs=2, healthy_cases=2)
 
-    def fit(self, train: Cases, validation: Cases, context: FitContext) -> None:
+    def fit(self, context: FitContext) -> None:
         """The diffusion model, and how far healthy images lie from their inpaintings."""
         self.model = context.fitted(ScoreModel, self.config.score_model)
         self.seed = context.seed
@@ -111,7 +108,7 @@ class HealthyInpainting(HealthyMean):
     name = "healthy-inpainting"
 
     @classmethod
-    def raw_map(cls, settings: dict[str, Any], upstream: Component[Any] | None, seed: int) -> RawMap:
+    def raw_map(cls, settings: dict[str, Any], upstream: AnyComponent | None, seed: int) -> RawMap:
         assert isinstance(upstream, ScoreModel)
         return partial(inpainting_difference, InpaintConfig.model_validate(settings), upstream, seed)
 

@@ -2,12 +2,10 @@
 
 import numpy as np
 
-from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodInfo
-from bench.registry import register
+from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from bench.seeds import numpy_generator
 
 
-@register
 class Random(Detector):
     """Uniform noise on [0, 1), drawn anew for each case from the run's seed and the case's id.
 
@@ -17,7 +15,7 @@ class Random(Detector):
 
     info = MethodInfo(name="random", title="Random", reference="none", baseline=True)
 
-    def fit(self, train: Cases, validation: Cases, context: FitContext) -> None:
+    def fit(self, context: FitContext) -> None:
         """Nothing to learn; the seed is kept."""
         self.seed = context.seed
 

@@ -6,9 +6,8 @@ from typing import Any, Self
 import torch
 from pydantic import Field, model_validator
 
-from bench.component import Component
-from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodInfo
-from bench.registry import register
+from bench.component import AnyComponent
+from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.sampler import SamplerConfig, in_batches, sample
 from methods.diffusion.sampling_runs import brain_image, case_generator, check_start, score_of
@@ -43,8 +42,7 @@ class RestorationConfig(RelativeConfig):
         return self
 
 
-@register
-class Restoration(Detector):
+class Restoration(Detector[RestorationConfig]):
     """Absolute difference of the image to the mean of its restorations, summed over channels.
 
     Idea: noise of a quarter of the diffusion's time hides what is small and odd; what the model puts back is what
@@ -58,14 +56,15 @@ class Restoration(Detector):
         reference="Wyatt, Leach, Schmon, Willcocks 2022, doi:10.1109/CVPRW56347.2022.00080",
         paper_row="Restoration",
     )
-    Config = RestorationConfig
     healthy: HealthyMean | None = None
 
     @classmethod
-    def contract_config(cls) -> Any:
-        return cls.Config(score_model=tiny_score_model(), sampler=SamplerConfig(steps=3), runs=2, healthy_cases=2)
+    def contract_config(cls) -> RestorationConfig:
+        return RestorationConfig(
+            score_model=tiny_score_model(), sampler=SamplerConfig(steps=3), runs=2, healthy_cases=2
+        )
 
-    def fit(self, train: Cases, validation: Cases, context: FitContext) -> None:
+    def fit(self, context: FitContext) -> None:
         """The diffusion model, and how far healthy images lie from their restorations."""
         self.model = context.fitted(ScoreModel, self.config.score_model)
         self.seed = context.seed
@@ -99,6 +98,6 @@ class HealthyRestoration(HealthyMean):
     name = "healthy-restoration"
 
     @classmethod
-    def raw_map(cls, settings: dict[str, Any], upstream: Component[Any] | None, seed: int) -> RawMap:
+    def raw_map(cls, settings: dict[str, Any], upstream: AnyComponent | None, seed: int) -> RawMap:
         assert isinstance(upstream, ScoreModel)
         return partial(restoration_difference, RestorationConfig.model_validate(settings), upstream, seed)

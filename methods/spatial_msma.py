@@ -1,11 +1,8 @@
 """Spatial-MSMA: likelihood of every patch's score norms, given its place and the image."""
 
-from typing import Any
-
 from pydantic import Field
 
-from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
-from bench.registry import register
+from bench.detector import Case, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
@@ -19,8 +16,7 @@ class SpatialMSMAConfig(MethodConfig):
     patches: PatchDensityConfig = Field(PatchDensityConfig(), description="the patch density")
 
 
-@register
-class SpatialMSMA(Detector):
+class SpatialMSMA(Detector[SpatialMSMAConfig]):
     """Negative log-likelihood of the patch around each voxel under p(score norms | place, image features).
 
     Source: paper section 4, Figure 1.
@@ -33,10 +29,8 @@ class SpatialMSMA(Detector):
         paper_row="Spatial-MSMA",
     )
 
-    Config = SpatialMSMAConfig
-
     @classmethod
-    def contract_config(cls) -> Any:
+    def contract_config(cls) -> SpatialMSMAConfig:
         patches = PatchDensityConfig(
             noise_levels=2,
             highest_sigma=0.3,
@@ -49,9 +43,9 @@ class SpatialMSMA(Detector):
             steps=5,
             patches_per_step=64,
         )
-        return cls.Config(score_model=tiny_score_model(), patches=patches)
+        return SpatialMSMAConfig(score_model=tiny_score_model(), patches=patches)
 
-    def fit(self, train: Cases, validation: Cases, context: FitContext) -> None:
+    def fit(self, context: FitContext) -> None:
         """The diffusion model first, then the density of its score norms."""
         score_model = context.fitted(ScoreModel, self.config.score_model)
         self.patches = context.fitted(PatchDensity, self.config.patches, upstream=score_model)

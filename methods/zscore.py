@@ -5,8 +5,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
-from bench.registry import register
+from bench.detector import Case, Detector, FitContext, FloatArray, MethodConfig, MethodInfo
 from methods.parts.moments import FeatureMoments, MomentsConfig
 
 
@@ -19,8 +18,7 @@ class ZScoreConfig(MethodConfig):
     )
 
 
-@register
-class ZScore(Detector):
+class ZScore(Detector[ZScoreConfig]):
     """|x - mean| / sd at every voxel, the moments taken over the training cases and smoothed.
 
     Idea: without any model of shape or texture, a voxel is as suspicious as its intensity is unusual there.
@@ -35,9 +33,8 @@ class ZScore(Detector):
         reference="doi:10.1007/978-3-031-08999-2_5",
         baseline=True,
     )
-    Config = ZScoreConfig
 
-    def fit(self, train: Cases, validation: Cases, context: FitContext) -> None:
+    def fit(self, context: FitContext) -> None:
         """Mean and sd of the intensity at each voxel."""
         self.moments = context.fitted(FeatureMoments, self.config.moments)
 

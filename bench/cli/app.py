@@ -2,24 +2,39 @@
 
 import functools
 import inspect
-import sys
 import tempfile
 import traceback
-import warnings
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
 from bench.errors import BenchError
 
 app = typer.Typer(
-    help="Benchmark of unsupervised anomaly localization in brain MRI: fit, score, evaluate, compare.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from bench.machine.version import commit, version
+
+        typer.echo(f"bench {version()} ({commit() or 'commit unknown'})")
+        raise typer.Exit
+
+
+@app.callback()
+def bench(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print version and commit.")
+    ] = False,
+) -> None:
+    """Benchmark of unsupervised anomaly localization in brain MRI: fit, score, evaluate, compare."""
+
 
 CommandT = TypeVar("CommandT", bound=Callable[..., None])
 
@@ -34,10 +49,10 @@ def command(name: str) -> Callable[[CommandT], CommandT]:
         grouped = with_groups(function)
 
         def guarded(**given: Any) -> None:
+            from bench.machine.quiet import silence_libraries
             from bench.machine.shadow import check_packages
 
-            if not sys.warnoptions:
-                warnings.simplefilter("ignore")  # other libraries' warnings say nothing to our users
+            silence_libraries()
             try:
                 check_packages()
                 grouped(**given)

@@ -57,7 +57,9 @@ class TerminalReporter:
         bar = self._progress.add_task(description, total=total, note="")
 
         def tick(steps: int = 1, note: str = "") -> None:
-            self._progress.update(bar, advance=steps, **({"note": note} if note else {}))  # type: ignore[arg-type]
+            self._progress.update(bar, advance=steps)
+            if note:
+                self._progress.update(bar, note=note)
 
         try:
             yield tick

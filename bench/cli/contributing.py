@@ -13,7 +13,7 @@ def methods(
     name: Annotated[str | None, typer.Argument(help="Show the settings of this method.")] = None,
 ) -> None:
     """List the methods, or the settings of one."""
-    from bench.cli.summary import print_method, print_methods
+    from bench.cli.listing import print_method, print_methods
 
     if name is None:
         print_methods()
@@ -33,7 +33,7 @@ def datasets() -> None:
 
 @command("check")
 def check(name: Annotated[str, typer.Argument(help="A registered method, also of another package.")]) -> None:
-    """Check that a method keeps the contract: shapes, seeds, saved components, no peeking at labels."""
+    """Check that a method keeps the contract: shapes, seeds, saved parts, no peeking at labels."""
     from bench.contributing.contract import check_method
     from bench.registry import method
 

@@ -9,8 +9,9 @@ import typer
 from bench.cli import options
 from bench.cli.app import command
 from bench.cli.data_options import DATA, DataOptions, LesionOptions, dataset_settings, lesion_settings
-from bench.cli.options import DEFAULT_WORKSPACE
+from bench.cli.options import DEFAULT_WORKSPACE, EvaluationOptions
 from bench.errors import BenchError
+from bench.runs.workspace import Workspace
 
 MAPS = "Maps of your own"
 
@@ -57,12 +58,11 @@ class MapsOptions:
 @command("evaluate")
 def evaluate(
     with_maps: MapsOptions,
+    evaluation: EvaluationOptions,
     maps: Annotated[
         Path | None, typer.Argument(metavar="[MAPS]", help="Folder of anomaly maps made by any program.")
     ] = None,
-    protocol: options.ProtocolName = "paper",
     method: options.MethodNames = None,
-    workers: options.Workers = None,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Evaluate maps: of earlier runs under another protocol, or MAPS made by any program.
@@ -71,29 +71,34 @@ def evaluate(
     """
     from bench.cli.console import reporter
     from bench.cli.summary import print_runs
-    from bench.runs.run import Bench, evaluate_again
+    from bench.runs.bench import Bench
+    from bench.runs.evaluate_again import evaluate_again
 
     with_maps.check(maps, method)
-    chosen_protocol = options.chosen_protocol(protocol)
+    place, protocol = Workspace(workspace), evaluation.chosen_protocol()
     with reporter() as view:
-        bench = Bench(workspace, view, workers)
+        bench = Bench(place, view, evaluation.workers)
         if maps is None:
-            results = evaluate_again(bench, chosen_protocol, tuple(method or []))
+            results = evaluate_again(bench, protocol, tuple(method or []))
         else:
             from bench.runs.submissions import Submission, evaluate_maps, known_dataset, labelled
             from datasets.labels import LabelSettings
 
-            name = with_maps.method_name or maps.resolve().name
             submission = Submission(
-                maps, name, with_maps.url, with_maps.seed, with_maps.healthy_maps, with_maps.brain_masks
+                maps=maps,
+                method=with_maps.method_name or maps.resolve().name,
+                url=with_maps.url,
+                seed=with_maps.seed,
+                healthy_maps=with_maps.healthy_maps,
+                healthy_brains=with_maps.brain_masks,
             )
             found = (
-                labelled(workspace, LabelSettings(labels=with_maps.labels, brain_masks=with_maps.brain_masks))
+                labelled(place.path, LabelSettings(labels=with_maps.labels, brain_masks=with_maps.brain_masks))
                 if with_maps.labels
-                else known_dataset(workspace, with_maps.dataset or "", with_maps.fingerprint)
+                else known_dataset(place.path, with_maps.dataset or "", with_maps.fingerprint)
             )
-            results = [evaluate_maps(bench, found, submission, chosen_protocol)]
-    print_runs(results, workspace)
+            results = [evaluate_maps(bench, found, submission, protocol)]
+    print_runs(results, place)
     options.exit_unless_complete(results)
 
 
@@ -111,12 +116,13 @@ def export(
 ) -> None:
     """Write a dataset's prepared images, and its lesion masks apart, as BIDS folders for another program."""
     from bench.cli.console import reporter
-    from bench.runs.run import Bench, opened_dataset, remember_dataset
+    from bench.runs.bench import Bench
+    from bench.runs.run import opened_dataset, remember_dataset
     from datasets.export import export_dataset
 
     settings = dataset_settings(workspace, preset, data, lesions)
     with reporter() as view:
-        found = opened_dataset(Bench(workspace, view), settings)
+        found = opened_dataset(Bench(Workspace(workspace), view), settings)
         written = export_dataset(found, target, split or [], view)
         remember_dataset(workspace, found, settings)
     typer.echo(f"{written} cases in {target / 'images'}, lesion masks in {target / 'labels'}")

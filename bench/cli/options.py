@@ -11,22 +11,16 @@ from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.results import RunResult
-    from bench.runs.run import Choice
+    from bench.runs.choice import Choice
     from metrics.protocol import Protocol
 
 METHODS = "Methods"
 
 Preset = Literal["cpu", "gpu", "paper"]
-ProtocolName = Annotated[str, typer.Option("--protocol", help="How maps become numbers: paper, authors-code, ...")]
 MethodNames = Annotated[
     list[str] | None,
     typer.Option("--method", help="A method's name; repeat it, or say all.", rich_help_panel=METHODS),
 ]
-Threads = Annotated[
-    int | None,
-    typer.Option(min=1, help="CPU threads; found by timing when not given.", rich_help_panel=METHODS),
-]
-Workers = Annotated[int | None, typer.Option(min=1, help="Cases to evaluate at the same time; all cores if not given.")]
 WorkspaceFolder = Annotated[
     Path, typer.Option("--workspace", envvar="BENCH_WORKSPACE", metavar="DIR", help="Where everything is kept.")
 ]
@@ -55,14 +49,37 @@ class MethodOptions:
         Literal["auto", "cpu", "cuda"],
         typer.Option(help="auto takes the GPU if there is one.", rich_help_panel=METHODS),
     ] = "auto"
-    threads: Threads = None
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="CPU threads; found by timing when not given.", rich_help_panel=METHODS),
+    ] = None
 
     def choice(self) -> "Choice":
         """What `bench.runs.run` takes."""
-        from bench.runs.run import Choice
+        from bench.runs.choice import Choice
 
-        names = tuple(self.method or ["spatial-msma"])
-        return Choice(names, self.preset, self.config, tuple(self.pairs or []), self.seed, self.device)
+        return Choice(
+            methods=tuple(self.method or ["spatial-msma"]),
+            preset=self.preset,
+            config_file=self.config,
+            pairs=tuple(self.pairs or []),
+            seed=self.seed,
+            device=self.device,
+        )
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How maps become numbers."""
+
+    protocol: Annotated[str, typer.Option(help="How maps become numbers: paper, authors-code, ...")] = "paper"
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Cases to evaluate at the same time; all cores if not given.")
+    ] = None
+
+    def chosen_protocol(self) -> "Protocol":
+        """The protocol of that name; BenchError when there is none."""
+        return chosen_protocol(self.protocol)
 
 
 @dataclass(frozen=True)
@@ -88,7 +105,7 @@ def set_up_processor(threads: int | None) -> None:
     """Use this many CPU threads, or as many as timing finds best, and keep memory that is freed."""
     import torch
 
-    from bench.machine.allocation import keep_freed_memory
+    from bench.machine.memory import keep_freed_memory
     from bench.machine.threads import choose_threads
 
     keep_freed_memory()

@@ -8,7 +8,8 @@ import typer
 from bench.cli import options
 from bench.cli.app import command
 from bench.cli.data_options import DataOptions, LesionOptions, TrainingDataOptions, dataset_settings
-from bench.cli.options import DEFAULT_WORKSPACE, MethodOptions
+from bench.cli.options import DEFAULT_WORKSPACE, EvaluationOptions, MethodOptions
+from bench.runs.workspace import Workspace
 
 
 @command("run")
@@ -16,22 +17,24 @@ def run(
     methods: MethodOptions,
     data: DataOptions,
     lesions: LesionOptions,
-    protocol: options.ProtocolName = "paper",
+    evaluation: EvaluationOptions,
     again: Annotated[bool, typer.Option("--again", help="Score every case anew.")] = False,
-    workers: options.Workers = None,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Fit methods, score the test cases, evaluate the maps and print the table."""
     from bench.cli.console import reporter
     from bench.cli.summary import print_runs
-    from bench.runs.run import Bench, run
+    from bench.runs.bench import Bench
+    from bench.runs.run import run
 
-    chosen_protocol = options.chosen_protocol(protocol)
+    place = Workspace(workspace)
+    protocol = evaluation.chosen_protocol()
     settings = dataset_settings(workspace, methods.preset, data, lesions)
     options.set_up_processor(methods.threads)
     with reporter() as view:
-        results = run(Bench(workspace, view, workers), methods.choice(), settings, chosen_protocol, again)
-    print_runs(results, workspace)
+        bench = Bench(place, view, evaluation.workers)
+        results = run(bench, methods.choice(), settings, protocol, again)
+    print_runs(results, place)
     options.exit_unless_complete(results)
 
 
@@ -40,22 +43,23 @@ def fit(
     methods: MethodOptions,
     data: TrainingDataOptions,
     ship: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Copy the components there in half precision.")
+        Path | None, typer.Option(metavar="DIR", help="Copy the trained parts there in half precision.")
     ] = None,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
-    """Train the components of methods and keep them, without scoring."""
+    """Train the parts of methods that learn and keep them, without scoring."""
     from bench.cli.console import reporter
-    from bench.runs.run import Bench, fit_components
+    from bench.runs.bench import Bench
+    from bench.runs.fitting import fit_methods
+    from bench.runs.store import ship as ship_parts
 
     settings = dataset_settings(workspace, methods.preset, data)
     options.set_up_processor(methods.threads)
     with reporter() as view:
-        bench = Bench(workspace, view)
-        failed = fit_components(bench, methods.choice(), settings)
-    for place in bench.store.ship(ship) if ship else bench.store.places.values():
+        fits = fit_methods(Bench(Workspace(workspace), view), methods.choice(), settings)
+    for place in ship_parts(fits.parts, ship) if ship else [part.folder for part in fits.parts]:
         typer.echo(str(place))
-    for name, reason in failed.items():
+    for name, reason in fits.failed.items():
         typer.echo(f"{name} failed: {reason}", err=True)
-    if failed:
+    if fits.failed:
         raise typer.Exit(1)

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import ndimage
 
 from bench.detector import Detector
+from bench.errors import reason
 from bench.reporting import SilentReporter
-from bench.runs.run_folder import reason
 from bench.runs.scoring import fitted_detector, map_problem
 from bench.runs.store import Store
 from bench.seeds import numpy_generator
@@ -56,7 +56,7 @@ def _check(detector_class: type[Detector], dataset: Dataset, folder: Path) -> It
     def fresh(store: str) -> Detector:
         return fitted_detector(
             detector_class, config, dataset, Store(folder / store, shipped=None), 0, "cpu", SilentReporter()
-        )[0]
+        ).detector
 
     detector = fresh("one")
     first, second = dataset.test[0], dataset.test[1]

@@ -6,24 +6,39 @@ import json
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
-from bench.errors import BenchError
+from bench.errors import BenchError, reason
 from bench.files import write_text
-from bench.machine.version import git_commit
+from bench.machine.version import commit
 from bench.reporting import Reporter
 from bench.results import CaseResult, MetricSummary, RunResult, save_result
+from bench.runs.bench import Bench
 from bench.runs.case_pool import case_pool
-from bench.runs.run_folder import RunFolder, digest, load_map, reason
+from bench.runs.run_folder import RunFolder, digest, load_map
 from bench.runs.thresholds import shared_threshold
+from bench.runs.tracking import log_run
+from bench.runs.workspace import ResultsLayout
 from datasets.dataset import Dataset
 from leaderboard.statistics import mean_and_standard_error
 from metrics.evaluate import evaluate_case
 from metrics.protocol import Protocol
+
+
+def evaluate_and_track(bench: Bench, folder: RunFolder, dataset: Dataset, protocol: Protocol) -> RunResult:
+    """Evaluate what is scored, say which cases failed, and track the result."""
+    result = evaluate(folder, dataset, protocol, bench.reporter, bench.workers)
+    for case_id, why in result.failed_cases.items():
+        bench.reporter.say(f"{result.method}: case {case_id} failed: {why}")
+    warning = log_run(result, bench.workspace, folder)
+    if warning:
+        bench.reporter.say(warning)
+    return result
 
 
 def evaluate(
@@ -31,9 +46,17 @@ def evaluate(
 ) -> RunResult:
     """Evaluate all scored cases that have no result under this protocol yet, and write the run's tables.
 
-    workers: cases at the same time; None for as many as there are cores. They do not change the result.
+    Args:
+        folder: A run's maps.
+        dataset: The cases that they are of, with labels.
+        protocol: How maps become numbers.
+        reporter: Where progress goes.
+        workers: Cases at the same time; None for as many as there are cores. They do not change the result.
+
+    Returns:
+        The run's result, also when the method or some of its cases failed.
     """
-    results = results_folder(folder, protocol)
+    evaluation = Evaluation.begun(folder, dataset, protocol)
     failed = {case_id: why for case_id, why in folder.record.failed.items() if case_id in dataset.test_ids}
     error = folder.record.error
     try:
@@ -43,26 +66,14 @@ def evaluate(
         threshold = None
     cases: list[CaseResult] = []
     if error is None or protocol.per_case:
-        cases, not_evaluated = _evaluate_cases(folder, dataset, protocol, results, threshold, reporter, workers)
+        cases, not_evaluated = evaluation.cases(threshold, reporter, workers)
         failed |= not_evaluated
     if error is None and failed and not cases:
         error = f"every case failed, the first because: {next(iter(failed.values()))}"
     run = _run_result(folder, dataset, protocol, cases, failed, error)
-    write_text(results / "cases.csv", cases_csv(run))
-    save_result(results / "run.json", run)
+    write_text(evaluation.results.table_file, cases_csv(run))
+    save_result(evaluation.results.run_file, run)
     return run
-
-
-def results_folder(folder: RunFolder, protocol: Protocol) -> Path:
-    """results/<protocol>/, emptied of cases when the protocol of that name was another one."""
-    results = folder.path / "results" / protocol.name
-    text = json.dumps({**asdict(protocol), "hash": protocol.hash}, indent=1) + "\n"
-    path = results / "protocol.json"
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        for case_file in results.glob("cases/*.json"):
-            case_file.unlink()
-        write_text(path, text)
-    return results
 
 
 @contextmanager
@@ -77,69 +88,83 @@ def evaluation_in_background(
     if not protocol.per_case:
         yield lambda index: None
         return
-    results = results_folder(folder, protocol)
+    evaluation = Evaluation.begun(folder, dataset, protocol)
     with case_pool(workers=1) as pool:
-        yield lambda index: pool.submit(_case_result, folder, dataset, index, protocol, results, None)
+        yield lambda index: pool.submit(evaluation.case, index, None)
 
 
-def _evaluate_cases(
-    folder: RunFolder,
-    dataset: Dataset,
-    protocol: Protocol,
-    results: Path,
-    threshold: float | None,
-    reporter: Reporter,
-    workers: int | None,
-) -> tuple[list[CaseResult], dict[str, str]]:
-    """Results of the scored cases in the dataset's order, and why the others could not be evaluated."""
-    cases: list[CaseResult] = []
-    failed: dict[str, str] = {}
-    scored = [index for index, case_id in enumerate(dataset.test_ids) if folder.is_scored(case_id)]
-    with reporter.task(f"{folder.record.method}: evaluating", len(scored)) as tick, case_pool(workers) as pool:
-        found = [
-            (dataset.test_ids[index], pool.submit(_case_result, folder, dataset, index, protocol, results, threshold))
-            for index in scored
-        ]
-        for case_id, result in found:
-            try:
-                cases.append(result.result())
-            except Exception as error:
-                failed[case_id] = reason(error)
-                folder.log(f"evaluating {case_id}", error)
-            tick(note=case_id)
-    return cases, failed
+@dataclass(frozen=True)
+class Evaluation:
+    """A run's maps, the cases they are of, and the protocol that makes numbers of them."""
 
+    folder: RunFolder
+    dataset: Dataset
+    protocol: Protocol
 
-def _case_result(
-    folder: RunFolder, dataset: Dataset, index: int, protocol: Protocol, results: Path, threshold: float | None
-) -> CaseResult:
-    """The result of a case as it was kept, or a new one, which is kept."""
-    path = results / "cases" / f"{dataset.test_ids[index]}.json"
-    found = _kept(path)
-    if found is None or threshold not in (None, found.threshold):
-        found = _evaluate_case(folder, dataset, index, protocol, threshold)
-        save_result(path, found)
-    return found
+    @classmethod
+    def begun(cls, folder: RunFolder, dataset: Dataset, protocol: Protocol) -> Self:
+        """With a folder for its results, emptied of cases when the protocol of that name was another one."""
+        evaluation = cls(folder, dataset, protocol)
+        text = json.dumps({**asdict(protocol), "hash": protocol.hash}, indent=1) + "\n"
+        path = evaluation.results.protocol_file
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            for case_file in evaluation.results.case_files():
+                case_file.unlink()
+            write_text(path, text)
+        return evaluation
 
+    @property
+    def results(self) -> ResultsLayout:
+        """Where its results lie."""
+        return self.folder.results(self.protocol.name)
 
-def _evaluate_case(
-    folder: RunFolder, dataset: Dataset, index: int, protocol: Protocol, threshold: float | None
-) -> CaseResult:
-    case = dataset.test[index]
-    if case.lesion_mask is None:
-        raise BenchError(f"{case.id} has no lesion mask, so there is nothing to compare its map with.")
-    anomaly_map = load_map(folder.prepared_path(case.id))
-    try:
-        evaluation = evaluate_case(anomaly_map, case.lesion_mask, case.brain_mask, case.spacing_mm, protocol, threshold)
-    except ValueError as error:
-        raise BenchError(f"{case.id}: {error}") from error
-    return CaseResult(
-        id=case.id,
-        threshold=evaluation.threshold,
-        metrics=evaluation.metrics,
-        lesions=evaluation.lesions,
-        runtime_s=folder.record.cases[case.id].runtime_s,
-    )
+    def cases(
+        self, threshold: float | None, reporter: Reporter, workers: int | None
+    ) -> tuple[list[CaseResult], dict[str, str]]:
+        """Results of the scored cases in the dataset's order, and why the others could not be evaluated."""
+        found: list[CaseResult] = []
+        failed: dict[str, str] = {}
+        ids = self.dataset.test_ids
+        scored = [index for index, case_id in enumerate(ids) if self.folder.is_scored(case_id)]
+        description = f"{self.folder.record.method}: evaluating"
+        with reporter.task(description, len(scored)) as tick, case_pool(workers) as pool:
+            waiting = [(ids[index], pool.submit(self.case, index, threshold)) for index in scored]
+            for case_id, result in waiting:
+                try:
+                    found.append(result.result())
+                except Exception as error:
+                    failed[case_id] = reason(error)
+                    self.folder.log(f"evaluating {case_id}", error)
+                tick(note=case_id)
+        return found, failed
+
+    def case(self, index: int, threshold: float | None) -> CaseResult:
+        """The result of a test case as it was kept, or a new one, which is kept."""
+        path = self.results.case_file(self.dataset.test_ids[index])
+        found = _kept(path)
+        if found is None or threshold not in (None, found.threshold):
+            found = self._new(index, threshold)
+            save_result(path, found)
+        return found
+
+    def _new(self, index: int, threshold: float | None) -> CaseResult:
+        case = self.dataset.test[index]
+        if case.lesion_mask is None:
+            raise BenchError(f"{case.id} has no lesion mask, so there is nothing to compare its map with.")
+        anomaly_map = load_map(self.folder.prepared_path(case.id))
+        try:
+            evaluation = evaluate_case(
+                anomaly_map, case.lesion_mask, case.brain_mask, case.spacing_mm, self.protocol, threshold
+            )
+        except ValueError as error:
+            raise BenchError(f"{case.id}: {error}") from error
+        return CaseResult(
+            id=case.id,
+            threshold=evaluation.threshold,
+            metrics=evaluation.metrics,
+            lesions=evaluation.lesions,
+            runtime_s=self.folder.record.cases[case.id].runtime_s,
+        )
 
 
 def _kept(path: Path) -> CaseResult | None:
@@ -192,7 +217,7 @@ def _run_result(
         device=record.device or None,
         external=record.external,
         url=record.url,
-        git_commit=git_commit(),
+        git_commit=commit(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

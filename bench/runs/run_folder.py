@@ -1,13 +1,4 @@
-"""The folder of one method's run: maps, the record of what was scored, results by protocol.
-
-maps/<id>_anomaly.nii.gz     the anomaly map on the subject's own grid
-prepared/<id>.nii.gz         the same on the prepared grid, float32: what is evaluated
-validation/<id>.nii.gz       maps of healthy validation cases, for protocols that set thresholds on them
-healthy_brains/<id>.nii.gz   their brain masks, where no dataset knows them (maps made elsewhere)
-runtime.json                 the record
-errors.log                   tracebacks of what failed
-results/<protocol>/          cases/<id>.json, cases.csv, run.json
-"""
+"""The folder of one method's run: maps, and the record of what was scored."""
 
 import hashlib
 import json
@@ -19,8 +10,9 @@ import nibabel
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench.errors import BenchError
+from bench.errors import BenchError, reason
 from bench.files import atomic_path, write_text
+from bench.runs.workspace import RunLayout
 from datasets.case import Affine, BoolArray, Case, FloatArray
 from datasets.preparing.preparation import to_native
 
@@ -62,44 +54,28 @@ class Record(BaseModel):
 
 
 @dataclass
-class RunFolder:
+class RunFolder(RunLayout):
     """One method's folder and its record; `record` is saved after every change that matters."""
 
-    path: Path
     record: Record
 
     @classmethod
     def open(cls, path: Path, fresh: Record) -> "RunFolder":
         """The folder with the record it holds; a new one starts with `fresh`."""
-        return cls.load(path) if (path / "runtime.json").exists() else cls(path, fresh)
+        return cls.load(path) if RunLayout(path).record_file.exists() else cls(path, fresh)
 
     @classmethod
     def load(cls, path: Path) -> "RunFolder":
         """An existing folder; raises BenchError when its record cannot be read."""
+        file = RunLayout(path).record_file
         try:
-            return cls(path, Record.model_validate_json((path / "runtime.json").read_text(encoding="utf-8")))
+            return cls(path, Record.model_validate_json(file.read_text(encoding="utf-8")))
         except (OSError, ValidationError, ValueError) as error:
-            raise BenchError(f"{path}/runtime.json cannot be read: remove that folder and run again.") from error
+            raise BenchError(f"{file} cannot be read: remove that folder and run again.") from error
 
     def save(self) -> None:
         """Write the record."""
-        write_text(self.path / "runtime.json", self.record.model_dump_json(indent=1) + "\n")
-
-    def map_path(self, case_id: str) -> Path:
-        """The map on the subject's own grid."""
-        return self.path / "maps" / f"{case_id}_anomaly.nii.gz"
-
-    def prepared_path(self, case_id: str) -> Path:
-        """The map on the prepared grid."""
-        return self.path / "prepared" / f"{case_id}.nii.gz"
-
-    def validation_path(self, case_id: str) -> Path:
-        """The map of a healthy validation case, on the prepared grid."""
-        return self.path / "validation" / f"{case_id}.nii.gz"
-
-    def healthy_brain_path(self, case_id: str) -> Path:
-        """The brain mask of a healthy case that the dataset does not know."""
-        return self.path / "healthy_brains" / f"{case_id}.nii.gz"
+        write_text(self.record_file, self.record.model_dump_json(indent=1) + "\n")
 
     def is_scored(self, case_id: str) -> bool:
         """Whether the case is finished: its map is there and the record knows it."""
@@ -108,7 +84,7 @@ class RunFolder:
     def forget_scores(self) -> None:
         """Make every case unfinished, so that all are scored again."""
         self.record.cases.clear()
-        for path in self.path.glob("validation/*.nii.gz"):
+        for path in self.validation_maps():
             path.unlink()
 
     def keep_map(self, case: Case, anomaly_map: FloatArray, scored: Scored) -> None:
@@ -119,7 +95,7 @@ class RunFolder:
 
     def keep_prepared(self, case: Case, anomaly_map: FloatArray, scored: Scored) -> None:
         """The same without the map on the subject's own grid."""
-        for path in self.path.glob(f"results/*/cases/{case.id}.json"):
+        for path in self.case_results(case.id):
             path.unlink()
         save_nifti(self.prepared_path(case.id), anomaly_map, case.affine)
         self.record.failed.pop(case.id, None)
@@ -135,18 +111,16 @@ class RunFolder:
     def log(self, what: str, error: Exception) -> None:
         """Append the traceback to errors.log."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "errors.log").open("a", encoding="utf-8") as file:
+        with self.error_log.open("a", encoding="utf-8") as file:
             file.write(f"{what}\n{''.join(traceback.format_exception(error))}\n")
 
 
-def reason(error: Exception) -> str:
-    """An error in one line; the kind is named unless it is one of our own sentences."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}".rstrip(": ")
-
-
 def digest(*parts: object) -> str:
-    """A hash of values that JSON can hold."""
+    """A hash of values that JSON can hold, for keys of runs.
+
+    It is not `datasets.fingerprint.fingerprint`, which writes the JSON without spaces: both names stand in the
+    workspaces that people have, digests in run folders and keys, fingerprints in dataset folders and trained parts.
+    """
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,20 +1,42 @@
 """From a detector to anomaly maps on disk: unfinished cases are scored without their labels, timed and kept."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from bench.component import Component
-from bench.context import FitContext
+from bench.component import AnyComponent, FitContext, Fitted
 from bench.detector import Detector, MethodConfig
-from bench.errors import BenchError
+from bench.errors import BenchError, Skipped
 from bench.machine.memory import peak_mb, reset_peak
 from bench.reporting import Reporter
 from bench.runs.run_folder import RunFolder, Scored, save_nifti
 from bench.runs.store import Store
 from datasets.case import Case, FloatArray
 from datasets.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class FittedDetector:
+    """A detector that can score, and what its fit took.
+
+    parts: the trained parts it fetched. fit_s: seconds its fit takes when none of them is in the store.
+    """
+
+    detector: Detector
+    parts: tuple[Fitted[AnyComponent], ...]
+    fit_s: float
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that its trained parts learned, each part counted once."""
+        return sum({part.component.key: part.parameters for part in self.parts}.values())
+
+    @property
+    def network_evaluations(self) -> int:
+        """Forward passes that its trained parts made so far."""
+        return sum({id(part.component): part.component.network_evaluations for part in self.parts}.values())
 
 
 def fitted_detector(
@@ -25,8 +47,8 @@ def fitted_detector(
     seed: int,
     device: str,
     reporter: Reporter,
-) -> tuple[Detector, FitContext, float]:
-    """The detector after `fit`, its context, and the seconds its fit takes when nothing is in the store."""
+) -> FittedDetector:
+    """The detector after `fit`. Raises Skipped when it says that it cannot run here."""
     context = FitContext(
         train=dataset.train,
         validation=dataset.validation,
@@ -39,17 +61,20 @@ def fitted_detector(
         dataset=dataset.name,
     )
     detector = detector_class(config)
-    start, in_store = time.perf_counter(), store.fitting_s
-    detector.fit(dataset.train, dataset.validation, context)
-    own_s = time.perf_counter() - start - (store.fitting_s - in_store)
-    fit_s = own_s + sum(store.cards[key].fit_s for key in {c.key for c in context.components})
-    return detector, context, round(fit_s, 1)
+    why_not = detector.skip(context)
+    if why_not:
+        raise Skipped(why_not)
+    start = time.perf_counter()
+    detector.fit(context)
+    own_s = time.perf_counter() - start - sum(part.spent_s for part in context.parts)
+    trained_s = sum({part.component.key: part.fit_s for part in context.parts}.values())
+    return FittedDetector(detector, tuple(context.parts), round(own_s + trained_s, 1))
 
 
 def score_unfinished(
     folder: RunFolder,
     dataset: Dataset,
-    fit: Callable[[], tuple[Detector, FitContext, float]],
+    fit: Callable[[], FittedDetector],
     reporter: Reporter,
     scored: Callable[[int], object] = lambda index: None,
 ) -> None:
@@ -61,9 +86,9 @@ def score_unfinished(
     unfinished = [i for i, case_id in enumerate(dataset.test_ids) if not folder.is_scored(case_id)]
     if not unfinished:
         return
-    detector, context, record.fit_s = fit()
+    fitted = fit()
+    record.fit_s, record.parameters = fitted.fit_s, fitted.parameters
     reset_peak(record.device)  # of scoring alone: whether components were trained or loaded should not show
-    record.parameters = sum(context.store.cards[key].parameters for key in {c.key for c in context.components})
     record.error = None
     folder.save()
     with reporter.task(f"{record.method}: scoring", len(unfinished)) as tick:
@@ -71,9 +96,9 @@ def score_unfinished(
             case_id = dataset.test_ids[index]
             try:
                 case = dataset.test[index]
-                evaluations = _network_evaluations(context.components)
-                anomaly_map, runtime_s = timed_map(detector, case)
-                evaluations = _network_evaluations(context.components) - evaluations
+                evaluations = fitted.network_evaluations
+                anomaly_map, runtime_s = timed_map(fitted.detector, case)
+                evaluations = fitted.network_evaluations - evaluations
                 record.peak_memory_mb = max(record.peak_memory_mb or 0.0, round(peak_mb(record.device), 1))
                 folder.keep_map(case, anomaly_map, Scored(runtime_s=runtime_s, network_evaluations=evaluations))
                 scored(index)
@@ -85,7 +110,7 @@ def score_unfinished(
 def score_validation(
     folder: RunFolder,
     dataset: Dataset,
-    fit: Callable[[], tuple[Detector, FitContext, float]],
+    fit: Callable[[], FittedDetector],
     reporter: Reporter,
 ) -> None:
     """Maps of the healthy validation cases, from which deployable thresholds are learned."""
@@ -93,7 +118,7 @@ def score_validation(
     missing = [i for i, case in enumerate(cases) if not folder.validation_path(case.id).exists()]
     if not missing:
         return
-    detector, _, _ = fit()
+    detector = fit().detector
     with reporter.task(f"{folder.record.method}: scoring healthy validation cases", len(missing)) as tick:
         for index in missing:
             case = cases[index]
@@ -122,7 +147,3 @@ def map_problem(anomaly_map: object, case: Case) -> str | None:
         return f"has dtype {anomaly_map.dtype}, but should have float32"
     bad = int(np.count_nonzero(~np.isfinite(anomaly_map[case.brain_mask])))
     return f"has {bad} voxels inside the brain that are not finite" if bad else None
-
-
-def _network_evaluations(components: Iterable[Component]) -> int:  # type: ignore[type-arg]
-    return sum({id(c): c.network_evaluations for c in components}.values())

@@ -8,26 +8,23 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from bench.component import Component, ComponentConfig
+from bench.component import AnyComponent, Component, ComponentConfig, ComponentT, FitContext, Fitted
 from bench.errors import BenchError
 from bench.files import write_text
-
-if TYPE_CHECKING:
-    from bench.context import FitContext
+from bench.interface import type_arguments
 
 WEIGHTS = "weights.safetensors"
 CARD = "card.json"
-
-ComponentT = TypeVar("ComponentT", bound=Component[Any])
 
 
 class Card(BaseModel):
@@ -50,7 +47,7 @@ class Card(BaseModel):
     precision: str = "float32"
     parameters: int
     fit_s: float
-    numbers: dict[str, float]
+    figures: dict[str, float] = Field(validation_alias=AliasChoices("figures", "numbers"))  # "numbers": older cards
 
 
 def shipped_folder() -> Path | None:
@@ -60,10 +57,10 @@ def shipped_folder() -> Path | None:
 
 
 def component_key(
-    component: type[Component[Any]],
+    component: type[AnyComponent],
     config: ComponentConfig,
-    context: "FitContext",
-    upstream: Component[Any] | None,
+    context: FitContext,
+    upstream: AnyComponent | None,
 ) -> str:
     """Identity of a fitted component: hash of all that shapes its weights."""
     parts = {
@@ -78,30 +75,24 @@ def component_key(
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-@dataclass
+@dataclass(frozen=True)
 class Store:
-    """Components by key: first the workspace's own, then the shipped ones (never written to), else trained.
-
-    cards: the cards of all components given out so far, by key. places: their folders.
-    fitting_s: seconds spent in `fitted` so far, training and loading.
-    """
+    """Trained parts by key: first the workspace's own, then the shipped ones (never written to), else trained now."""
 
     folder: Path
     shipped: Path | None = field(default_factory=shipped_folder)
-    cards: dict[str, Card] = field(default_factory=dict)
-    places: dict[str, Path] = field(default_factory=dict)
-    fitting_s: float = 0.0
 
     def fitted(
         self,
         component: type[ComponentT],
         config: ComponentConfig,
-        context: "FitContext",
-        upstream: Component[Any] | None,
-    ) -> ComponentT:
-        """The component of this identity. A fresh one is loaded back from its file too, so that it gives the
-        same maps now as later. Raises BenchError naming the folder when the files are damaged."""
+        context: FitContext,
+        upstream: AnyComponent | None,
+    ) -> Fitted[ComponentT]:
+        """The part of this identity. A fresh one is loaded back from its file too, so that it gives the same maps
+        now as later. Raises BenchError naming the folder when the files are damaged."""
         start = time.perf_counter()
+        check_upstream(component, upstream)
         key = component_key(component, config, context, upstream)
         name = f"{component.name}-{key[:12]}"
         layers = [layer / name for layer in (self.folder, self.shipped) if layer is not None]
@@ -115,9 +106,7 @@ class Store:
         except (KeyError, RuntimeError, ValueError) as error:
             raise BenchError(f"{place} does not fit this version of bench: remove the folder to train anew.") from error
         found.key = key
-        self.cards[key], self.places[key] = card, place
-        self.fitting_s += time.perf_counter() - start
-        return found
+        return Fitted(found, place, card.parameters, card.fit_s, spent_s=time.perf_counter() - start)
 
     def _train(
         self,
@@ -125,19 +114,13 @@ class Store:
         key: str,
         component: type[ComponentT],
         config: ComponentConfig,
-        context: "FitContext",
-        upstream: Component[Any] | None,
+        context: FitContext,
+        upstream: AnyComponent | None,
     ) -> None:
         checkpoints = self.folder / f".training-{place.name}"
         checkpoints.mkdir(parents=True, exist_ok=True)
         start = time.perf_counter()
-        trained = component.train(
-            config,
-            context.train,
-            context.validation,
-            replace(context, checkpoint_folder=checkpoints),
-            upstream,
-        )
+        trained = component.train(config, replace(context, checkpoint_folder=checkpoints), upstream)
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.state().items()}
         card = Card(
             key=key,
@@ -154,23 +137,36 @@ class Store:
             torch=torch.__version__,
             parameters=sum(tensor.numel() for tensor in state.values() if tensor.is_floating_point()),
             fit_s=round(time.perf_counter() - start, 1),
-            numbers=trained.numbers(),
+            figures=dict(trained.figures),
         )
         _write(place, card, state)
         shutil.rmtree(checkpoints, ignore_errors=True)
 
-    def ship(self, folder: Path) -> list[Path]:
-        """Copy the components this store gave out to `folder` in half precision; gives their new folders."""
-        shipped = []
-        for key, source in self.places.items():
-            card, state = _load(source, key)
-            half = {name: _half(tensor) for name, tensor in state.items()}
-            place = folder / source.name
-            if place.exists():
-                shutil.rmtree(place)
-            _write(place, card.model_copy(update={"precision": "float16"}), half)
-            shipped.append(place)
-        return shipped
+
+def check_upstream(component: type[AnyComponent], upstream: AnyComponent | None) -> None:
+    """BenchError when a part is to be built on another one than its class names."""
+    wanted = (*type_arguments(component, Component), None, None)[1]
+    wanted = wanted if isinstance(wanted, type) else type(None)
+    if not isinstance(upstream, wanted):
+        given, named = (kind.__name__ if kind is not type(None) else "nothing" for kind in (type(upstream), wanted))
+        raise BenchError(
+            f"{component.__name__} builds on {named}, not on {given}: mend `upstream=` in context.fitted, or the "
+            "brackets of its class."
+        )
+
+
+def ship(parts: Iterable[Fitted[AnyComponent]], folder: Path) -> list[Path]:
+    """Copy trained parts to `folder` in half precision; gives their new folders."""
+    shipped = []
+    for part in parts:
+        card, state = _load(part.folder, part.component.key)
+        half = {name: _half(tensor) for name, tensor in state.items()}
+        place = folder / part.folder.name
+        if place.exists():
+            shutil.rmtree(place)
+        _write(place, card.model_copy(update={"precision": "float16"}), half)
+        shipped.append(place)
+    return shipped
 
 
 def _write(place: Path, card: Card, state: dict[str, torch.Tensor]) -> None:

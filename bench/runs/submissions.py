@@ -10,9 +10,12 @@ import numpy as np
 from bench.errors import BenchError
 from bench.files import write_text
 from bench.results import RunResult
-from bench.runs.run import Bench, dataset_folder, evaluated, reopened_dataset
+from bench.runs.bench import Bench
+from bench.runs.evaluation import evaluate_and_track
+from bench.runs.run import dataset_folder, reopened_dataset
 from bench.runs.run_folder import Record, RunFolder, Scored, digest, save_nifti
 from bench.runs.scoring import map_problem
+from bench.runs.workspace import Workspace
 from datasets.case import Affine, Case, FloatArray
 from datasets.dataset import Dataset
 from datasets.fingerprint import file_hash
@@ -71,17 +74,17 @@ def evaluate_maps(bench: Bench, dataset: Dataset, submission: Submission, protoc
     folder = submission_folder(bench.workspace, dataset, submission)
     if submission.healthy_maps:
         take_over_healthy(folder, dataset, submission.healthy_maps, submission.healthy_brains)
-    elif protocol.strategy == "healthy-fpr" and not any(folder.path.glob("validation/*.nii.gz")):
+    elif protocol.strategy == "healthy-fpr" and not folder.validation_maps():
         raise BenchError(f"{protocol.name} sets its threshold on healthy maps: name their folder with --healthy-maps.")
     with bench.reporter.task(f"{submission.method}: reading maps", len(dataset.test_ids)) as tick:
         for index, case_id in enumerate(dataset.test_ids):
             take_over(folder, dataset, index, maps.get(case_id), submission.maps)
             tick(note=case_id)
     folder.save()
-    return evaluated(bench, folder, dataset, protocol)
+    return evaluate_and_track(bench, folder, dataset, protocol)
 
 
-def submission_folder(workspace: Path, dataset: Dataset, submission: Submission) -> RunFolder:
+def submission_folder(workspace: Workspace, dataset: Dataset, submission: Submission) -> RunFolder:
     """The run folder of a submission, as it was left or new."""
     key = digest(dataset.fingerprint, submission.method, submission.url, submission.seed)
     fresh = Record(
@@ -94,7 +97,8 @@ def submission_folder(workspace: Path, dataset: Dataset, submission: Submission)
         external=True,
         url=submission.url,
     )
-    return RunFolder.open(dataset_folder(workspace, dataset) / f"{submission.method}-{key[:8]}", fresh)
+    place = workspace.dataset(dataset.name, dataset.fingerprint).run(submission.method, key)
+    return RunFolder.open(place, fresh)
 
 
 def take_over(folder: RunFolder, dataset: Dataset, index: int, path: Path | None, source: Path) -> None:
@@ -122,7 +126,7 @@ def take_over_healthy(folder: RunFolder, dataset: Dataset, healthy_maps: Path, b
     for case in cases:
         if case.id not in maps:
             raise BenchError(f"{healthy_maps} holds no map of {case.id}: all {len(cases)} healthy cases are needed.")
-    for old in (*folder.path.glob("validation/*.nii.gz"), *folder.path.glob("healthy_brains/*.nii.gz")):
+    for old in (*folder.validation_maps(), *folder.healthy_brains()):
         old.unlink()
     for case in cases:
         save_nifti(folder.validation_path(case.id), read_map(maps[case.id], case), case.affine)

@@ -46,8 +46,8 @@ def _healthy_cases(folder: RunFolder, dataset: Dataset) -> Iterator[tuple[Path, 
     for case in dataset.validation:
         yield folder.validation_path(case.id), case.brain_mask
     if not dataset.validation:
-        for path in sorted(folder.path.glob("healthy_brains/*.nii.gz")):
-            yield folder.path / "validation" / path.name, load_map(path) > 0
+        for path in folder.healthy_brains():
+            yield folder.validation_path(path.name.removesuffix(".nii.gz")), load_map(path) > 0
 
 
 class ScoredCases(Sequence[ScoredCase]):

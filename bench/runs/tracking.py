@@ -9,10 +9,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.machine.quiet import silence_libraries
 from bench.results import RunResult
+from bench.runs.workspace import RunLayout, Workspace
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,9 +29,9 @@ SETTINGS = {
 }
 
 
-def tracking_uri(workspace: Path) -> str:
+def tracking_uri(workspace: Workspace) -> str:
     """MLFLOW_TRACKING_URI, or else the workspace's SQLite store."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.resolve() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.mlflow_database}"
 
 
 def experiment_name(run: RunResult) -> str:
@@ -38,10 +39,10 @@ def experiment_name(run: RunResult) -> str:
     return f"{run.dataset}-{run.dataset_fingerprint[:8]} / {run.protocol}"
 
 
-def log_run(run: RunResult, workspace: Path, run_folder: Path) -> str | None:
+def log_run(run: RunResult, workspace: Workspace, run_folder: RunLayout) -> str | None:
     """Log a run with its tables and figures; the same run again updates what is there.
 
-    run_folder: the method's folder, which holds results/<protocol>/. Returns a warning sentence when MLflow
+    run_folder: the run's folder, whose tables and figures are logged. Returns a warning sentence when MLflow
     could not take the run, otherwise None; raises nothing.
     """
     try:
@@ -62,7 +63,7 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            silence_libraries()
             yield
     finally:
         logging.disable(disabled)
@@ -70,7 +71,7 @@ def _quiet() -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def _log(run: RunResult, workspace: Path, run_folder: Path) -> None:
+def _log(run: RunResult, workspace: Workspace, run_folder: RunLayout) -> None:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param, RunTag
     from mlflow.telemetry import set_telemetry_client
@@ -89,7 +90,7 @@ def _log(run: RunResult, workspace: Path, run_folder: Path) -> None:
     client.set_terminated(run_id, "FAILED" if run.status == "failed" else "FINISHED", end_time=created)
 
 
-def _run_id(client: "MlflowClient", run: RunResult, workspace: Path) -> str:
+def _run_id(client: "MlflowClient", run: RunResult, workspace: Workspace) -> str:
     """The MLflow run with this key, or a new one."""
     experiment_id = _experiment_id(client, experiment_name(run), workspace)
     found = client.search_runs([experiment_id], f"tags.`{KEY}` = '{run.key}'", max_results=1)
@@ -105,11 +106,11 @@ def _run_id(client: "MlflowClient", run: RunResult, workspace: Path) -> str:
     return str(new.info.run_id)
 
 
-def _experiment_id(client: "MlflowClient", name: str, workspace: Path) -> str:
+def _experiment_id(client: "MlflowClient", name: str, workspace: Workspace) -> str:
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         own_store = not os.environ.get("MLFLOW_TRACKING_URI")
-        location = (workspace.resolve() / "mlartifacts").as_uri() if own_store else None
+        location = workspace.mlflow_artifacts.as_uri() if own_store else None
         return str(client.create_experiment(name, artifact_location=location))
     return str(experiment.experiment_id)
 
@@ -160,12 +161,12 @@ def _tags(run: RunResult) -> dict[str, str]:
     return {name: str(value) for name, value in tags.items() if value is not None}
 
 
-def _log_artifacts(client: "MlflowClient", run_id: str, run: RunResult, run_folder: Path) -> None:
+def _log_artifacts(client: "MlflowClient", run_id: str, run: RunResult, run_folder: RunLayout) -> None:
     """Tables, figures and config; artifacts of an earlier logging are overwritten."""
-    results = run_folder / "results" / run.protocol.partition("@")[0]
-    for name in ("cases.csv", "run.json"):
-        if (results / name).exists():
-            client.log_artifact(run_id, str(results / name))
-    for figure in sorted(results.glob("*.png")):
+    results = run_folder.results(run.protocol.partition("@")[0])
+    for file in (results.table_file, results.run_file):
+        if file.exists():
+            client.log_artifact(run_id, str(file))
+    for figure in results.figures():
         client.log_artifact(run_id, str(figure), "figures")
     client.log_dict(run_id, run.config, "config.json")

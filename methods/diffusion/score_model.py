@@ -1,14 +1,12 @@
 """The score model as a component: settings, training from healthy cases, scores of images."""
 
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
 
-from bench.component import Component
-from bench.context import FitContext
+from bench.component import Component, FitContext
 from bench.seeds import derived_seed
-from datasets.case import Cases
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import ScoreNetwork
 from methods.diffusion.sde import VarianceExploding
@@ -16,7 +14,7 @@ from methods.diffusion.training import train_network
 from methods.parts.precision import arithmetic
 
 
-class ScoreModel(Component[ScoreModelConfig]):
+class ScoreModel(Component[ScoreModelConfig, None]):
     """A trained score network. Source: paper section 5.2 (training details)."""
 
     name = "score-model"
@@ -26,7 +24,7 @@ class ScoreModel(Component[ScoreModelConfig]):
         config: ScoreModelConfig,
         network: ScoreNetwork,
         device: str,
-        losses: dict[str, float] | None = None,
+        figures: dict[str, float] | None = None,
     ) -> None:
         self.config = config
         self.device = device
@@ -34,36 +32,24 @@ class ScoreModel(Component[ScoreModelConfig]):
         self.network.requires_grad_(False)
         self.process = VarianceExploding(config.sigma_min, config.sigma_max)
         self.multiple_of = network.multiple_of
-        self.losses = losses or {}
+        self.figures = figures or {}
 
     @classmethod
-    def train(
-        cls,
-        config: ScoreModelConfig,
-        train: Cases,
-        validation: Cases,
-        context: FitContext,
-        upstream: Component[Any] | None,
-    ) -> Self:
+    def train(cls, config: ScoreModelConfig, context: FitContext, upstream: None) -> Self:
         generator = torch.Generator().manual_seed(derived_seed(context.seed, "score-model", "weights"))
         network = build_network(config, len(context.channels), generator)
-        losses = train_network(network, config, train, validation, context)
-        return cls(config, network, context.device, losses)
+        figures = train_network(network, config, context.train, context.validation, context)
+        return cls(config, network, context.device, figures)
 
     def state(self) -> dict[str, Tensor]:
         return dict(self.network.state_dict())
 
     @classmethod
-    def restore(
-        cls, config: ScoreModelConfig, state: dict[str, Tensor], device: str, upstream: Component[Any] | None
-    ) -> Self:
+    def restore(cls, config: ScoreModelConfig, state: dict[str, Tensor], device: str, upstream: None) -> Self:
         channels = state["first.weight"].shape[1]
         network = build_network(config, channels, torch.Generator())
         network.load_state_dict({name: value.float() for name, value in state.items()})
         return cls(config, network, device)
-
-    def numbers(self) -> dict[str, float]:
-        return self.losses
 
     def noise_direction(self, image: Tensor, sigma: Tensor) -> Tensor:
         """sigma times the score, float32: (B, C, X, Y, Z), (B,) -> (B, C, X, Y, Z).

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from bench.context import FitContext
+from bench.component import FitContext
 from bench.errors import BenchError
 from bench.files import atomic_path
 from bench.seeds import derived_seed

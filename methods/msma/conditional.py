@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from bench.context import FitContext
+from bench.component import FitContext
 from bench.seeds import derived_seed
 from methods.msma.embedding import GlobalEmbedding
 from methods.msma.flow import conditional_flow

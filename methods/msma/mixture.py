@@ -6,18 +6,17 @@ deviation; a mixture is then fitted by expectation maximisation (scikit-learn).
 """
 
 import math
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.component import Component, ComponentConfig
-from bench.context import FitContext
+from bench.component import Component, ComponentConfig, FitContext
 from bench.errors import BenchError
 from bench.seeds import derived_seed
-from datasets.case import Case, Cases
+from datasets.case import Case
 from methods.diffusion.score_model import ScoreModel
 from methods.msma.patch_density import watched
 from methods.parts.images import brain_box
@@ -36,7 +35,7 @@ class NormMixtureConfig(ComponentConfig):
     regularisation: float = Field(0.05, gt=0, description="added to the variances of standardised log norms")
 
 
-class NormMixture(Component[NormMixtureConfig]):
+class NormMixture(Component[NormMixtureConfig, ScoreModel]):
     """Negative log-likelihood of an image's score norms, differentiable with respect to them.
 
     weights: (K,); means: (K, L) and cholesky: (K, L, L) of the standardised log norms; mean, sd: (L,) of the log
@@ -49,41 +48,27 @@ class NormMixture(Component[NormMixtureConfig]):
         self.config = config
         self.model = model
         self.parts = parts
-        self.validation_nats: float | None = None
+        self.figures = {"gaussians": float(len(parts["weights"]))}
         self.noise_levels = model.process.noise_levels(config.noise_levels, config.highest_sigma, config.lowest_sigma)
 
     @classmethod
-    def train(
-        cls,
-        config: NormMixtureConfig,
-        train: Cases,
-        validation: Cases,
-        context: FitContext,
-        upstream: Component[Any] | None,
-    ) -> Self:
-        assert isinstance(upstream, ScoreModel)
+    def train(cls, config: NormMixtureConfig, context: FitContext, upstream: ScoreModel) -> Self:
         levels = upstream.process.noise_levels(config.noise_levels, config.highest_sigma, config.lowest_sigma)
         norms, held_out = (
             torch.stack([whole_image_norms(upstream, case, levels) for case in watched(cases, context, split)])
-            for cases, split in ((train, "training"), (validation, "validation"))
+            for cases, split in ((context.train, "training"), (context.validation, "validation"))
         )
         found = cls(config, upstream, fit_mixture(norms, config, derived_seed(context.seed, "norm-mixture")))
-        found.validation_nats = float(torch.stack([found.negative_log_likelihood(n) for n in held_out]).mean())
+        nats = torch.stack([found.negative_log_likelihood(n) for n in held_out]).mean()
+        found.figures = {**found.figures, "validation_nats": float(nats)}
         return found
 
     def state(self) -> dict[str, Tensor]:
         return self.parts
 
     @classmethod
-    def restore(
-        cls, config: NormMixtureConfig, state: dict[str, Tensor], device: str, upstream: Component[Any] | None
-    ) -> Self:
-        assert isinstance(upstream, ScoreModel)
+    def restore(cls, config: NormMixtureConfig, state: dict[str, Tensor], device: str, upstream: ScoreModel) -> Self:
         return cls(config, upstream, {name: value.double() for name, value in state.items()})
-
-    def numbers(self) -> dict[str, float]:
-        figures = {"gaussians": float(len(self.parts["weights"]))}
-        return figures if self.validation_nats is None else figures | {"validation_nats": self.validation_nats}
 
     def negative_log_likelihood(self, log_norms: Tensor) -> Tensor:
         """() from (L,) log norms, in nats; computed in double precision on the CPU."""

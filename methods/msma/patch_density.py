@@ -13,8 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.component import Component, ComponentConfig
-from bench.context import FitContext
+from bench.component import Component, ComponentConfig, FitContext
 from bench.errors import BenchError
 from datasets.case import Case, Cases
 from methods.diffusion.score_model import ScoreModel
@@ -64,7 +63,7 @@ class PatchDensityConfig(ComponentConfig):
         return self.noise_levels * norms_per_level(channels, self.join_channels)
 
 
-class PatchDensity(Component[PatchDensityConfig]):
+class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
     """Negative log-likelihood of every voxel's patch, given a score model."""
 
     name = "patch-density"
@@ -87,18 +86,10 @@ class PatchDensity(Component[PatchDensityConfig]):
         self.figures = figures or {}
 
     @classmethod
-    def train(
-        cls,
-        config: PatchDensityConfig,
-        train: Cases,
-        validation: Cases,
-        context: FitContext,
-        upstream: Component[Any] | None,
-    ) -> Self:
-        assert isinstance(upstream, ScoreModel)
-        log_norms = [log_score_norms(config, upstream, case) for case in watched(train, context, "training")]
-        masks = [torch.from_numpy(case.brain_mask) for case in train]
-        shape = train[0].brain_mask.shape
+    def train(cls, config: PatchDensityConfig, context: FitContext, upstream: ScoreModel) -> Self:
+        log_norms = [log_score_norms(config, upstream, case) for case in watched(context.train, context, "training")]
+        masks = [torch.from_numpy(case.brain_mask) for case in context.train]
+        shape = context.train[0].brain_mask.shape
         moments = LocalMoments(config.norms_per_patch(len(context.channels)), shape)
         for values, mask in zip(log_norms, masks, strict=True):
             moments.add(spread(values, mask), mask.numpy())
@@ -106,10 +97,10 @@ class PatchDensity(Component[PatchDensityConfig]):
         found = cls(config, upstream, mean, sd, shape, None)
         if config.density == "gaussian":
             return found
-        patches = [found.patches(case, values.float()) for case, values in zip(train, log_norms, strict=True)]
+        patches = [found.patches(case, values.float()) for case, values in zip(context.train, log_norms, strict=True)]
         held_out = [
             found.patches(case, log_score_norms(config, upstream, case).float())
-            for case in watched(validation, context, "validation")
+            for case in watched(context.validation, context, "validation")
         ]
         found.density, found.figures = train_density(config, len(context.channels), patches, held_out, context)
         return found
@@ -121,14 +112,7 @@ class PatchDensity(Component[PatchDensityConfig]):
         return state
 
     @classmethod
-    def restore(
-        cls,
-        config: PatchDensityConfig,
-        state: dict[str, Tensor],
-        device: str,
-        upstream: Component[Any] | None,
-    ) -> Self:
-        assert isinstance(upstream, ScoreModel)
+    def restore(cls, config: PatchDensityConfig, state: dict[str, Tensor], device: str, upstream: ScoreModel) -> Self:
         density = None
         if config.density == "flow":
             density = ConditionalDensity(config, upstream.network.first.in_channels, seed=0)
@@ -137,9 +121,6 @@ class PatchDensity(Component[PatchDensityConfig]):
             density.to(device).eval().requires_grad_(False)
         x, y, z = (int(edge) for edge in state["shape"])
         return cls(config, upstream, state["mean"].float(), state["sd"].float(), (x, y, z), density)
-
-    def numbers(self) -> dict[str, float]:
-        return self.figures
 
     def patches(self, case: Case, log_norms: Tensor) -> Patches:
         """Standardised norms (N, K) of the N brain voxels of a case, with what the flow is told of them."""

@@ -14,11 +14,10 @@ import torch
 import torch.nn.functional as F
 from pydantic import Field
 
-from bench.component import Component, ComponentConfig
-from bench.context import FitContext
+from bench.component import AnyComponent, Component, ComponentConfig, FitContext
 from bench.detector import MethodConfig
 from bench.errors import BenchError
-from datasets.case import Case, Cases, FloatArray
+from datasets.case import Case, FloatArray
 from methods.parts.difference import smoothed
 from methods.parts.moments import local_mean
 
@@ -50,7 +49,7 @@ class HealthyMeanConfig(ComponentConfig):
     cases: int = Field(8, ge=1, description="training cases, the first ones")
 
 
-class HealthyMean(Component[HealthyMeanConfig]):
+class HealthyMean(Component[HealthyMeanConfig, AnyComponent | None]):
     """Mean of a method's maps over healthy cases: (X, Y, Z) float32 > 0. A method names its maps in `raw_map`."""
 
     def __init__(self, config: HealthyMeanConfig, mean: FloatArray) -> None:
@@ -59,18 +58,12 @@ class HealthyMean(Component[HealthyMeanConfig]):
 
     @classmethod
     @abstractmethod
-    def raw_map(cls, settings: dict[str, Any], upstream: Component[Any] | None, seed: int) -> RawMap:
+    def raw_map(cls, settings: dict[str, Any], upstream: AnyComponent | None, seed: int) -> RawMap:
         """The method's map with these settings, the component it builds on, and the run's seed."""
 
     @classmethod
-    def train(
-        cls,
-        config: HealthyMeanConfig,
-        train: Cases,
-        validation: Cases,
-        context: FitContext,
-        upstream: Component[Any] | None,
-    ) -> Self:
+    def train(cls, config: HealthyMeanConfig, context: FitContext, upstream: AnyComponent | None) -> Self:
+        train = context.train
         raw_map = cls.raw_map(config.method, upstream, context.seed)
         shape = train[0].brain_mask.shape
         total, count = np.zeros(shape), np.zeros(shape)
@@ -89,11 +82,7 @@ class HealthyMean(Component[HealthyMeanConfig]):
 
     @classmethod
     def restore(
-        cls,
-        config: HealthyMeanConfig,
-        state: dict[str, torch.Tensor],
-        device: str,
-        upstream: Component[Any] | None,
+        cls, config: HealthyMeanConfig, state: dict[str, torch.Tensor], device: str, upstream: AnyComponent | None
     ) -> Self:
         size = [int(edge) for edge in state["shape"]]
         mean = F.interpolate(state["mean"].float()[None, None], size=size, mode="trilinear")[0, 0]

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.context import FitContext
+from bench.component import FitContext
 from datasets.case import Case, Cases
 
 MARGIN_VOXELS = 4

@@ -1,6 +1,6 @@
 """Healthy mean and standard deviation of a local image feature, voxel by voxel over the training cases."""
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -8,10 +8,9 @@ import torch
 from pydantic import Field
 from scipy import ndimage
 
-from bench.component import Component, ComponentConfig
-from bench.context import FitContext
+from bench.component import Component, ComponentConfig, FitContext
 from bench.errors import BenchError
-from datasets.case import Case, Cases, FloatArray
+from datasets.case import Case, FloatArray
 
 Array = npt.NDArray[np.float64]
 
@@ -36,7 +35,7 @@ class MomentsConfig(ComponentConfig):
     )
 
 
-class FeatureMoments(Component[MomentsConfig]):
+class FeatureMoments(Component[MomentsConfig, None]):
     """Mean and standard deviation of the feature at every voxel of the prepared grid.
 
     mean, sd: (C, X, Y, Z) float32.
@@ -50,15 +49,9 @@ class FeatureMoments(Component[MomentsConfig]):
         self.sd = sd
 
     @classmethod
-    def train(
-        cls,
-        config: MomentsConfig,
-        train: Cases,
-        validation: Cases,
-        context: FitContext,
-        upstream: Component[Any] | None,
-    ) -> Self:
+    def train(cls, config: MomentsConfig, context: FitContext, upstream: None) -> Self:
         """One pass over the training cases."""
+        train = context.train
         shape = train[0].image.shape
         first, second = np.zeros(shape), np.zeros(shape)
         count = np.zeros(shape[1:])
@@ -83,13 +76,7 @@ class FeatureMoments(Component[MomentsConfig]):
         }
 
     @classmethod
-    def restore(
-        cls,
-        config: MomentsConfig,
-        state: dict[str, torch.Tensor],
-        device: str,
-        upstream: Component[Any] | None,
-    ) -> Self:
+    def restore(cls, config: MomentsConfig, state: dict[str, torch.Tensor], device: str, upstream: None) -> Self:
         """Interpolate back to the full grid."""
         shape = tuple(state["shape"].tolist())
         return cls(config, _full_grid(state["mean"].numpy(), shape), _full_grid(state["sd"].numpy(), shape))

@@ -13,7 +13,7 @@ from bench.errors import BenchError
 
 
 def make_detector(name, module):
-    def fit(self, train, validation, context):
+    def fit(self, context):
         pass
 
     def score(self, case):

@@ -20,7 +20,7 @@ def fitted(detector, folder, config=None, dataset=None, seed=0):
     store = Store(folder, shipped=None)
     return fitted_detector(
         detector, config or detector.Config(), dataset or tiny_dataset(), store, seed, "cpu", SilentReporter()
-    )[0]
+    ).detector
 
 
 def constant_cases(values):

@@ -88,7 +88,7 @@ def test_a_planted_blob_lights_up(tmp_path):
     mixture = NormMixtureConfig(noise_levels=2, highest_sigma=0.3, lowest_sigma=0.1)
     config = GradCAMConfig(score_model=score_model, mixture=mixture, join_channels="absolute")
     store = Store(tmp_path, shipped=None)
-    detector = fitted_detector(GradCAMMSMA, config, dataset, store, 0, "cpu", SilentReporter())[0]
+    detector = fitted_detector(GradCAMMSMA, config, dataset, store, 0, "cpu", SilentReporter()).detector
     healthy = dataset.validation[0]
     image = healthy.image.copy()
     blob = np.linalg.norm(np.indices((32, 32, 32)) - np.array([18, 14, 16])[:, None, None, None], axis=0) < 3

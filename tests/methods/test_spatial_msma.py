@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.context import FitContext
+from bench.component import FitContext
 from bench.errors import BenchError
 from bench.reporting import SilentReporter
 from datasets.case import Case
@@ -71,9 +71,7 @@ def fitted(channels: tuple[str, ...] = ("T1w",), **changes: Any) -> PatchDensity
         store=None,  # type: ignore[arg-type]
         reporter=SilentReporter(),
     )
-    return PatchDensity.train(
-        PatchDensityConfig(**settings), train, train[:1], context, SmoothBrainModel(len(channels))
-    )
+    return PatchDensity.train(PatchDensityConfig(**settings), context, SmoothBrainModel(len(channels)))
 
 
 @pytest.mark.parametrize("density", ["flow", "gaussian"])

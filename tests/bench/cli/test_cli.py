@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -41,6 +42,43 @@ def test_help_imports_nothing_heavy_and_answers_at_once():
     assert shown.stdout.splitlines()[-1] == "[]"
     assert "simulate-lesions" in shown.stdout
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 0.5  # not wall time: neighbours are busy
+
+
+def test_version_and_short_help():
+    shown = invoke("--version")
+    assert shown.exit_code == 0 and re.fullmatch(r"bench \d+\.\d+\.\d+\S* \(\S.*\)\n", shown.output)
+    for arguments in ((), ("run",), ("methods",)):
+        assert invoke(*arguments, "-h").output == invoke(*arguments, "--help").output
+        assert "Usage" in invoke(*arguments, "-h").output
+
+
+def test_completion_knows_commands_and_options():
+    # bash, zsh and fish ask in this way; the words are the line so far.
+    def complete(words, position):
+        asked = {"_BENCH_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(position)}
+        return runner.invoke(cli.app, [], prog_name="bench", env=asked).output.split()
+
+    assert complete("bench le", 1) == ["leaderboard"]
+    assert "--workers" in complete("bench run --wo", 2)
+
+
+def test_the_package_is_a_command():
+    shown = subprocess.run([sys.executable, "-m", "bench", "-h"], capture_output=True, text=True, cwd=ROOT)
+    assert shown.returncode == 0 and "python -m bench" in shown.stdout
+
+
+def test_lists_import_no_tables():
+    code = "import sys; from bench import cli\ntry: cli.app(sys.argv[1:])\nexcept SystemExit: pass\n"
+    code += "print(sorted({'leaderboard', 'matplotlib', 'mlflow', 'scipy', 'torch'} & set(sys.modules)))"
+    listed = subprocess.run([sys.executable, "-c", code, "datasets"], capture_output=True, text=True, cwd=ROOT)
+    assert listed.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_workspace_may_lie_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert invoke("run", "--method", "random", "--workspace", "~/mine").exit_code == 0
+    assert len(list(tmp_path.glob("mine/runs/*/random-*/results/paper/run.json"))) == 1
+    assert "random" in invoke("leaderboard", "--workspace", "~/mine").output
 
 
 def test_run_then_leaderboard(tmp_path):

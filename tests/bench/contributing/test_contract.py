@@ -12,8 +12,8 @@ class Good(Detector):
 
     info = MethodInfo(name="good", title="Good", reference="none")
 
-    def fit(self, train, validation, context):
-        self.mean = np.mean([case.image[:, case.brain_mask].mean() for case in train])
+    def fit(self, context):
+        self.mean = np.mean([case.image[:, case.brain_mask].mean() for case in context.train])
 
     def score(self, case):
         return np.abs(case.image - self.mean).sum(axis=0, dtype=np.float32)
@@ -43,8 +43,8 @@ class PeeksAtLabels(Good):
 class OneStream(Good):
     """Draws from one generator, so a map depends on what was scored before."""
 
-    def fit(self, train, validation, context):
-        super().fit(train, validation, context)
+    def fit(self, context):
+        super().fit(context)
         self.generator = np.random.default_rng(0)
 
     def score(self, case):
@@ -52,7 +52,7 @@ class OneStream(Good):
 
 
 class Unseeded(Good):
-    def fit(self, train, validation, context):
+    def fit(self, context):
         self.mean = np.random.default_rng().random()
 
 

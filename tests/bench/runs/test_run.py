@@ -12,6 +12,7 @@ import nibabel
 import numpy as np
 import pytest
 
+import bench.runs.evaluation
 import bench.runs.run
 from bench import registry
 from bench.contributing.contract import tiny_dataset
@@ -19,7 +20,12 @@ from bench.detector import Detector, MethodConfig, MethodInfo
 from bench.errors import BenchError
 from bench.reporting import SilentReporter
 from bench.results import load_run, run_files
-from bench.runs.run import Bench, Choice, evaluate_again, fit_components, run
+from bench.runs.bench import Bench
+from bench.runs.choice import Choice, chosen_device
+from bench.runs.evaluate_again import evaluate_again
+from bench.runs.fitting import fit_methods
+from bench.runs.run import run
+from bench.runs.workspace import Workspace
 from datasets.case import NativeGrid
 from datasets.settings import DatasetSettings
 from metrics.protocol import protocol
@@ -45,8 +51,8 @@ class Brightness(Detector):
     stop: str | None = None
     scored: list[str] = []  # noqa: RUF012
 
-    def fit(self, train, validation, context):
-        assert all(case.lesion_mask is None for case in (*train, *validation))
+    def fit(self, context):
+        assert all(case.lesion_mask is None for case in (*context.train, *context.validation))
 
     def score(self, case):
         assert case.lesion_mask is None
@@ -61,7 +67,7 @@ class Brightness(Detector):
 class NeverFits(Brightness):
     info = MethodInfo(name="never-fits", title="Never fits", reference="none")
 
-    def fit(self, train, validation, context):
+    def fit(self, context):
         raise RuntimeError("out of memory")
 
 
@@ -72,7 +78,7 @@ def workplace(monkeypatch):
     methods = registry.methods() | {"brightness": Brightness, "never-fits": NeverFits}
     monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: dataset)
     monkeypatch.setattr(registry, "method", methods.__getitem__)
-    monkeypatch.setattr(bench.runs.run, "_track", lambda bench, folder, result: None)
+    monkeypatch.setattr(bench.runs.evaluation, "log_run", lambda run, workspace, folder: None)
     monkeypatch.setattr(Brightness, "broken", None)
     monkeypatch.setattr(Brightness, "stop", None)
     monkeypatch.setattr(Brightness, "scored", [])
@@ -80,7 +86,7 @@ def workplace(monkeypatch):
 
 
 def do_run(folder, *methods, chosen_protocol=PAPER, again=False, messages=None, **choice):
-    place = Bench(folder, messages or Reporter())
+    place = Bench(Workspace(folder), messages or Reporter())
     return run(place, Choice(methods, device="cpu", **choice), DatasetSettings(), chosen_protocol, again)
 
 
@@ -160,10 +166,14 @@ def test_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+import bench.runs.evaluation
 import bench.runs.run
 from bench.reporting import SilentReporter
 from bench.contributing.contract import tiny_dataset
-from bench.runs.run import Bench, Choice, run
+from bench.runs.bench import Bench
+from bench.runs.choice import Choice
+from bench.runs.run import run
+from bench.runs.workspace import Workspace
 from datasets.settings import DatasetSettings
 from metrics.protocol import protocol
 from methods.zscore import ZScore
@@ -175,7 +185,8 @@ def killed(self, case):
     return score(self, case)
 ZScore.score = killed
 bench.runs.run.load_dataset = lambda settings: tiny_dataset(test=3)
-run(Bench(Path(sys.argv[1]), SilentReporter()), Choice(("zscore",), device="cpu"), DatasetSettings(), protocol("paper"))
+place = Bench(Workspace(Path(sys.argv[1])), SilentReporter())
+run(place, Choice(("zscore",), device="cpu"), DatasetSettings(), protocol("paper"))
 """
 
 
@@ -230,7 +241,7 @@ def test_damaged_map_is_a_failed_case(tmp_path):
 
 def test_maps_are_evaluated_again_under_another_protocol(tmp_path):
     (paper,) = do_run(tmp_path, "brightness")
-    (again,) = evaluate_again(Bench(tmp_path, Reporter()), protocol("authors-code"))
+    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), protocol("authors-code"))
     assert len(Brightness.scored) == 3
     assert (again.protocol, again.n) == ("authors-code@1", 3)
     assert again.key != paper.key and again.config == paper.config
@@ -240,7 +251,7 @@ def test_maps_are_evaluated_again_under_another_protocol(tmp_path):
 def test_healthy_maps_give_one_deployable_threshold(tmp_path, workplace):
     do_run(tmp_path, "brightness")
     deployable = protocol("paper-fpr5")
-    (missing,) = evaluate_again(Bench(tmp_path, Reporter()), deployable)
+    (missing,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), deployable)
     assert missing.status == "failed" and "run it with this --protocol once" in missing.error
     Brightness.scored.clear()
     (result,) = do_run(tmp_path, "brightness", chosen_protocol=deployable)
@@ -249,7 +260,7 @@ def test_healthy_maps_give_one_deployable_threshold(tmp_path, workplace):
     (threshold,) = {case.threshold for case in result.cases}
     assert threshold == pytest.approx(np.quantile(np.concatenate(values), 0.95), abs=1e-3)
     assert (result.oracle, result.status) == (False, "finished")
-    (again,) = evaluate_again(Bench(tmp_path, Reporter()), deployable)
+    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), deployable)
     assert again.metrics == result.metrics
 
 
@@ -268,26 +279,26 @@ def test_results_of_an_older_protocol_of_that_name_are_replaced(tmp_path):
 
 def test_evaluating_nothing_says_what_to_do(tmp_path):
     with pytest.raises(BenchError, match="`bench run` first"):
-        evaluate_again(Bench(tmp_path, Reporter()), PAPER)
+        evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER)
 
 
 def test_evaluating_changed_data_is_refused(tmp_path, workplace, monkeypatch):
     do_run(tmp_path, "brightness")
     monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: replace(workplace, fingerprint="changed" * 4))
     with pytest.raises(BenchError, match="has changed: run again"):
-        evaluate_again(Bench(tmp_path, Reporter()), PAPER)
+        evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER)
 
 
-def test_fit_keeps_components_and_reports_failures(tmp_path):
-    place = Bench(tmp_path, Reporter())
-    failed = fit_components(place, Choice(("zscore", "never-fits"), device="cpu"), DatasetSettings())
-    assert failed == {"never-fits": "RuntimeError: out of memory"}
-    (component,) = place.store.places.values()
-    assert component.parent == tmp_path / "components" and component.name.startswith("moments-")
+def test_fit_keeps_trained_parts_and_reports_failures(tmp_path):
+    place = Bench(Workspace(tmp_path), Reporter())
+    fits = fit_methods(place, Choice(("zscore", "never-fits"), device="cpu"), DatasetSettings())
+    assert fits.failed == {"never-fits": "RuntimeError: out of memory"}
+    (part,) = fits.parts
+    assert part.folder.parent == tmp_path / "components" and part.folder.name.startswith("moments-")
 
 
 def test_cuda_where_there_is_none_is_a_sentence(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(BenchError, match="--device cpu or auto"):
-        bench.runs.run.chosen_device("cuda")
-    assert bench.runs.run.chosen_device("auto") == "cpu"
+        chosen_device("cuda")
+    assert chosen_device("auto") == "cpu"

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.component import Component, ComponentConfig
-from bench.context import FitContext
+from bench.component import Component, ComponentConfig, FitContext
 from bench.contributing.contract import tiny_dataset
 from bench.errors import BenchError
 from bench.reporting import SilentReporter

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import bench.runs.evaluation
 import bench.runs.run
 from bench import cli
 from bench.contributing.contract import tiny_dataset
@@ -39,7 +40,7 @@ def volumes(index):
 def folders(tmp_path, monkeypatch):
     """Three cases, one of them a session, with maps, labels and brain masks; a workspace without MLflow."""
     monkeypatch.setenv("BENCH_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setattr(bench.runs.run, "_track", lambda bench, folder, result: None)
+    monkeypatch.setattr(bench.runs.evaluation, "log_run", lambda run, workspace, folder: None)
     for index, name in enumerate(IDS):
         brain, lesion, anomaly_map = volumes(index)
         write(tmp_path / "labels" / f"{name}_label-lesion_mask.nii.gz", lesion)

@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 
 from bench.results import CaseResult, MetricSummary, RunResult, save_result
 from bench.runs.tracking import experiment_name, log_run, tracking_uri
+from bench.runs.workspace import RunLayout, Workspace
 
 
 def make_run(**changes: object) -> RunResult:
@@ -45,23 +46,23 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """One store for the module, since creating one takes seconds; tests use keys of their own."""
-    return tmp_path_factory.mktemp("workspace")
+    return Workspace(tmp_path_factory.mktemp("workspace"))
 
 
-def stored(workspace: Path, run: RunResult) -> list:
+def stored(workspace: Workspace, run: RunResult) -> list:
     client = MlflowClient(tracking_uri=tracking_uri(workspace))
     experiment = client.get_experiment_by_name(experiment_name(run))
     return client.search_runs([experiment.experiment_id], f"tags.`bench.key` = '{run.key}'")
 
 
-def test_a_run_is_logged_with_params_metrics_tags_and_artifacts(workspace: Path) -> None:
+def test_a_run_is_logged_with_params_metrics_tags_and_artifacts(workspace: Workspace) -> None:
     run = make_run()
-    folder = workspace / "runs" / "d" / "m"
-    save_result(folder / "results" / "paper" / "run.json", run)
-    (folder / "results" / "paper" / "cases.csv").write_text("id,tpr\na,0.5\n")
-    (folder / "results" / "paper" / "slices.png").write_bytes(b"png")
+    folder = RunLayout(workspace.runs / "d" / "m")
+    save_result(folder.results("paper").run_file, run)
+    folder.results("paper").table_file.write_text("id,tpr\na,0.5\n")
+    (folder.results("paper").path / "slices.png").write_bytes(b"png")
 
     assert log_run(run, workspace, folder) is None
 
@@ -77,46 +78,49 @@ def test_a_run_is_logged_with_params_metrics_tags_and_artifacts(workspace: Path)
     client = MlflowClient(tracking_uri=tracking_uri(workspace))
     paths = {file.path for file in client.list_artifacts(logged.info.run_id)}
     assert paths == {"cases.csv", "run.json", "config.json", "figures"}
-    assert (workspace / "mlflow.db").exists()
-    assert list((workspace / "mlartifacts").rglob("cases.csv"))
+    assert workspace.mlflow_database.exists()
+    assert list(workspace.mlflow_artifacts.rglob("cases.csv"))
 
 
-def test_the_same_run_again_updates_and_does_not_duplicate(workspace: Path) -> None:
+def test_the_same_run_again_updates_and_does_not_duplicate(workspace: Workspace) -> None:
     run = make_run(key="key-2")
     again = make_run(
         key="key-2",
         created="2026-01-02T04:00:00+00:00",
         metrics={"tpr": MetricSummary(mean=0.75, se=0.2, n=2)},
     )
-    assert log_run(run, workspace, workspace) is None
-    assert log_run(again, workspace, workspace) is None
+    assert log_run(run, workspace, RunLayout(workspace.path)) is None
+    assert log_run(again, workspace, RunLayout(workspace.path)) is None
     (logged,) = stored(workspace, run)
     assert logged.data.metrics["tpr_mean"] == 0.75
 
 
-def test_a_failed_run_is_failed_and_finishes_when_repeated(workspace: Path) -> None:
+def test_a_failed_run_is_failed_and_finishes_when_repeated(workspace: Workspace) -> None:
     failed = make_run(key="key-3", status="failed", error="no weights", cases=[], metrics={})
-    assert log_run(failed, workspace, workspace) is None
+    assert log_run(failed, workspace, RunLayout(workspace.path)) is None
     (logged,) = stored(workspace, failed)
     assert logged.info.status == "FAILED"
     assert logged.data.tags["error"] == "no weights"
 
-    assert log_run(make_run(key="key-3", created="2026-01-02T05:00:00+00:00"), workspace, workspace) is None
+    assert (
+        log_run(make_run(key="key-3", created="2026-01-02T05:00:00+00:00"), workspace, RunLayout(workspace.path))
+        is None
+    )
     (logged,) = stored(workspace, failed)
     assert logged.info.status == "FINISHED"
     assert logged.data.tags["error"] == ""
 
 
-def test_more_params_than_one_request_takes(workspace: Path) -> None:
+def test_more_params_than_one_request_takes(workspace: Workspace) -> None:
     run = make_run(key="key-4", config={f"flow.setting{i}": i for i in range(130)})
-    assert log_run(run, workspace, workspace) is None
+    assert log_run(run, workspace, RunLayout(workspace.path)) is None
     (logged,) = stored(workspace, run)
     assert len(logged.data.params) == 130
 
 
 def test_a_store_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("this is no database")
-    warning = log_run(make_run(), tmp_path, tmp_path)
+    warning = log_run(make_run(), Workspace(tmp_path), RunLayout(tmp_path))
     assert warning is not None
     assert "did not take zscore seed 3" in warning
     assert "\n" not in warning
@@ -128,7 +132,7 @@ def test_a_server_that_is_gone_is_a_warning(tmp_path: Path, monkeypatch: pytest.
         port = listener.getsockname()[1]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    warning = log_run(make_run(), tmp_path, tmp_path)
+    warning = log_run(make_run(), Workspace(tmp_path), RunLayout(tmp_path))
     assert warning is not None
     assert f"127.0.0.1:{port}" in warning
     assert not (tmp_path / "mlflow.db").exists()
@@ -145,8 +149,9 @@ socket.socket.connect = refuse
 socket.getaddrinfo = refuse
 from bench.runs.tracking import log_run
 from bench.results import RunResult
+from bench.runs.workspace import RunLayout, Workspace
 run = RunResult.model_validate_json(Path(sys.argv[1], "run.json").read_text())
-assert log_run(run, Path(sys.argv[1]), Path(sys.argv[1])) is None
+assert log_run(run, Workspace(Path(sys.argv[1])), RunLayout(Path(sys.argv[1]))) is None
 """
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.context import FitContext
+from bench.component import FitContext
 from datasets.case import Case
 from methods.diffusion.config import ScoreModelConfig
 

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 
-from bench.context import FitContext
+from bench.component import FitContext
 from bench.errors import BenchError
 from bench.seeds import derived_seed
 from datasets.case import Case
@@ -14,7 +14,7 @@ from methods.parts.images import ImageBank
 
 
 def trained(config: ScoreModelConfig, cases: list[Case], context: FitContext) -> ScoreModel:
-    return ScoreModel.train(config, cases, cases, context, None)
+    return ScoreModel.train(config, dataclasses.replace(context, train=cases, validation=cases), None)
 
 
 def test_a_perfect_estimate_has_no_loss() -> None:
@@ -25,8 +25,8 @@ def test_a_perfect_estimate_has_no_loss() -> None:
 
 
 def test_training_lowers_the_validation_loss(tiny: ScoreModelConfig, cases: list[Case], context: FitContext) -> None:
-    short = trained(tiny.model_copy(update={"iterations": 1}), cases, context).losses
-    longer = trained(tiny.model_copy(update={"iterations": 60}), cases, context).losses
+    short = trained(tiny.model_copy(update={"iterations": 1}), cases, context).figures
+    longer = trained(tiny.model_copy(update={"iterations": 60}), cases, context).figures
     assert sum(longer.values()) < 0.8 * sum(short.values())
 
 

@@ -1,9 +1,8 @@
-"""AE: a 3D residual autoencoder trained on healthy brains, and what it cannot reconstruct."""
+"""A 3D residual autoencoder of brain images, trained on healthy ones."""
 
 import itertools
 import math
-from functools import partial
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import torch
 from monai.networks.nets import AutoEncoder
@@ -11,13 +10,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from bench.component import Component, ComponentConfig
-from bench.detector import Case, Cases, Detector, FitContext, FloatArray, MethodInfo
+from bench.detector import Cases, FitContext
 from bench.errors import BenchError
-from bench.registry import register
 from bench.seeds import derived_seed
 from methods.parts.augmentation import augment
-from methods.parts.difference import difference_map
-from methods.parts.healthy import HealthyMean, HealthyMeanConfig, RawMap, RelativeConfig, finished_map
 from methods.parts.images import ImageBank, brain_box, pad_to
 from methods.parts.precision import arithmetic
 
@@ -41,33 +37,26 @@ class AutoencoderConfig(ComponentConfig):
     bfloat16: bool = Field(True, description="compute in bfloat16 where the device has it")
 
 
-class Autoencoder(Component[AutoencoderConfig]):
+class Autoencoder(Component[AutoencoderConfig, None]):
     """A trained autoencoder of brain images."""
 
     name = "autoencoder"
 
     def __init__(
-        self, config: AutoencoderConfig, network: nn.Sequential, device: str, losses: dict[str, float] | None = None
+        self, config: AutoencoderConfig, network: nn.Sequential, device: str, figures: dict[str, float] | None = None
     ) -> None:
         self.config = config
         self.device = device
         self.network = network.to(device).eval().requires_grad_(False)
         self.multiple_of = 2 ** len(config.channels)
-        self.losses = losses or {}
+        self.figures = figures or {}
 
     @classmethod
-    def train(
-        cls,
-        config: AutoencoderConfig,
-        train: Cases,
-        validation: Cases,
-        context: FitContext,
-        upstream: Component[Any] | None,
-    ) -> Self:
+    def train(cls, config: AutoencoderConfig, context: FitContext, upstream: None) -> Self:
         seed = derived_seed(context.seed, "autoencoder")
         network = build_network(config, len(context.channels), seed)
         found = cls(config, network, context.device)
-        found.losses = {"validation_mse": found.learn(train, validation, context, seed)}
+        found.figures = {"validation_mse": found.learn(context.train, context.validation, context, seed)}
         return found
 
     def learn(self, train: Cases, validation: Cases, context: FitContext, seed: int) -> float:
@@ -133,16 +122,11 @@ class Autoencoder(Component[AutoencoderConfig]):
         return dict(self.network.state_dict())
 
     @classmethod
-    def restore(
-        cls, config: AutoencoderConfig, state: dict[str, Tensor], device: str, upstream: Component[Any] | None
-    ) -> Self:
+    def restore(cls, config: AutoencoderConfig, state: dict[str, Tensor], device: str, upstream: None) -> Self:
         channels = state["0.encode.encode_0.conv.unit0.conv.weight"].shape[1]
         network = build_network(config, channels, seed=0)
         network.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in state.items()})
         return cls(config, network, device)
-
-    def numbers(self) -> dict[str, float]:
-        return self.losses
 
 
 def build_network(config: AutoencoderConfig, channels: int, seed: int) -> nn.Sequential:
@@ -162,65 +146,3 @@ def build_network(config: AutoencoderConfig, channels: int, seed: int) -> nn.Seq
             norm="BATCH",
         )
         return nn.Sequential(autoencoder, nn.PReLU(), nn.Conv3d(config.last_channels, channels, 1))
-
-
-class AEConfig(RelativeConfig):
-    """Settings of the method."""
-
-    autoencoder: AutoencoderConfig = Field(AutoencoderConfig(), description="network and training")
-
-
-@register
-class AE(Detector):
-    """Absolute error of the reconstruction, summed over channels.
-
-    Idea: an autoencoder that has only seen healthy brains, and has to press them through a narrow code, gives back
-    healthy tissue where a lesion is. Source: paper section 5.3; after Luo et al. 2023.
-    """
-
-    info = MethodInfo(
-        name="ae",
-        title="Autoencoder",
-        reference="Luo et al. 2023, doi:10.1016/j.compbiomed.2023.106610",
-        paper_row="AE",
-    )
-    Config = AEConfig
-    healthy: HealthyMean | None = None
-
-    @classmethod
-    def contract_config(cls) -> Any:
-        tiny = AutoencoderConfig(channels=(4, 8, 4), iterations=10, batch_size=2, crop_size=32, augmentation="none")
-        return cls.Config(autoencoder=tiny, healthy_cases=2)
-
-    def fit(self, train: Cases, validation: Cases, context: FitContext) -> None:
-        """Train the autoencoder, and see how far healthy images lie from their reconstructions."""
-        self.autoencoder = context.fitted(Autoencoder, self.config.autoencoder)
-        if self.config.healthy_cases:
-            mean = HealthyMeanConfig(cases=self.config.healthy_cases)
-            self.healthy = context.fitted(HealthyReconstruction, mean, upstream=self.autoencoder)
-
-    def score(self, case: Case) -> FloatArray:
-        """(X, Y, Z) float32, zero outside the brain."""
-        raw = reconstruction_difference(self.autoencoder, case)
-        return finished_map(case, raw, self.healthy, self.config.smoothing_mm)
-
-
-@torch.no_grad()
-def reconstruction_difference(autoencoder: Autoencoder, case: Case) -> FloatArray:
-    """|image - reconstruction| summed over channels: (X, Y, Z) float32, zero outside the brain."""
-    box = brain_box(case, autoencoder.multiple_of)
-    image = torch.from_numpy(case.image[(slice(None), *box)])
-    reconstruction = autoencoder.reconstruct(autoencoder.padded(image[None]))[0].cpu().numpy()
-    x, y, z = image.shape[1:]
-    return difference_map(case, box, reconstruction[:, :x, :y, :z])
-
-
-class HealthyReconstruction(HealthyMean):
-    """Mean error of the reconstructions of healthy images."""
-
-    name = "healthy-reconstruction"
-
-    @classmethod
-    def raw_map(cls, settings: dict[str, Any], upstream: Component[Any] | None, seed: int) -> RawMap:
-        assert isinstance(upstream, Autoencoder)
-        return partial(reconstruction_difference, upstream)

@@ -1,0 +1,26 @@
+"""Where a command works, handed through all of a run."""
+
+from dataclasses import dataclass, field
+
+from bench.reporting import Reporter
+from bench.runs.store import Store
+from bench.runs.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where a command works: its workspace, progress view and store of trained parts.
+
+    Args:
+        workspace: The folder of runs and trained parts.
+        reporter: Where progress and messages go.
+        workers: How many cases are evaluated at the same time; None for as many as there are cores.
+    """
+
+    workspace: Workspace
+    reporter: Reporter
+    workers: int | None = None
+    store: Store = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "store", Store(self.workspace.trained_parts))

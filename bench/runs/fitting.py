@@ -1,0 +1,47 @@
+"""Training without scoring: the trained parts of methods, kept in the workspace's store."""
+
+from dataclasses import dataclass
+
+from bench.component import AnyComponent, Fitted
+from bench.errors import reason
+from bench.runs.bench import Bench
+from bench.runs.choice import Choice
+from bench.runs.run import opened_dataset
+from bench.runs.scoring import fitted_detector
+from datasets.settings import DatasetSettings
+
+
+@dataclass(frozen=True)
+class Fits:
+    """What fitting methods gave: their trained parts, each once, and the reasons of those that failed, by method."""
+
+    parts: tuple[Fitted[AnyComponent], ...]
+    failed: dict[str, str]
+
+
+def fit_methods(bench: Bench, choice: Choice, dataset_settings: DatasetSettings) -> Fits:
+    """Fit the chosen methods, so that the store holds the trained parts that they use.
+
+    Args:
+        bench: Where to work.
+        choice: Which methods, with which settings.
+        dataset_settings: What to learn from.
+
+    Returns:
+        The trained parts, and why methods have none.
+
+    Raises:
+        BenchError: For a choice or a dataset that there is not.
+    """
+    methods = choice.resolved()
+    dataset = opened_dataset(bench, dataset_settings)
+    parts, failed = {}, {}
+    for method in methods:
+        try:
+            fitted = fitted_detector(
+                method.detector, method.config, dataset, bench.store, method.seed, method.device, bench.reporter
+            )
+            parts.update({part.component.key: part for part in fitted.parts})
+        except Exception as error:
+            failed[method.name] = reason(error)
+    return Fits(tuple(parts.values()), failed)
