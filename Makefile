@@ -19,7 +19,7 @@ lint: $(VENV)/.installed-test  ## style and types, of the tests and benchmarks, 
 	$(BIN)/mypy
 
 docs: $(VENV)/.installed-docs  ## build the docs site into site/; a broken link fails
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
