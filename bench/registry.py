@@ -46,10 +46,11 @@ def _detectors(found: object) -> list[tuple[str, type[Detector]]]:
     """The detectors that a module defines, each with an `info` of its own, or the one an entry point names."""
     if isinstance(found, ModuleType):
         # What it imports is another module's; a subclass without an `info` of its own is a part of its parent.
-        classes = {value for value in vars(found).values() if is_method(value) and value.__module__ == found.__name__}
+        defined = (value for value in vars(found).values() if is_method(value) and value.__module__ == found.__name__)
+        classes = list(dict.fromkeys(defined))
         what = f"{found.__name__} defines none"
     else:
-        classes = {found} if is_method(found) else set()
+        classes = [found] if is_method(found) else []
         what = f"{found!r} is none"
     for detector in classes:
         if not isinstance(getattr(detector, "info", None), MethodInfo):

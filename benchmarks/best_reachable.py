@@ -14,7 +14,7 @@ import numpy as np
 from datasets.lesions.simulation import LesionSettings
 from datasets.load import load_dataset
 from datasets.settings import DatasetSettings
-from metrics.definitions import METRICS
+from metrics.definitions.standard import METRICS
 from metrics.evaluate import evaluate_case
 from metrics.protocol import protocol
 

@@ -23,7 +23,7 @@ from bench.runs.store import Store
 from datasets.lesions.simulation import LesionSettings
 from datasets.load import load_dataset
 from datasets.settings import DatasetSettings
-from methods.parts.difference import smoothed
+from methods.parts.smoothing import blurred_inside
 from metrics.evaluate import evaluate_case
 from metrics.protocol import protocol
 
@@ -98,7 +98,7 @@ def mean_metrics(maps: list[FloatArray], cases: list[Case], smoothing_mm: float)
         brain = case.brain_mask.astype(np.float32)
         values = np.where(case.brain_mask, anomaly_map, 0)
         if smoothing_mm > 0:
-            values = smoothed(values, brain, smoothing_mm / np.array(case.spacing_mm))
+            values = blurred_inside(values, brain, smoothing_mm / np.array(case.spacing_mm)) * brain
         found = evaluate_case(values, case.lesion_mask, case.brain_mask, case.spacing_mm, protocol("paper"))
         rows.append([np.nan if (value := found.metrics[name]) is None else value for name in METRICS])
     return [float(value) for value in np.mean(np.array(rows, dtype=float), axis=0)]

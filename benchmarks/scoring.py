@@ -26,7 +26,8 @@ from datasets.case import Case
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.score_model import ScoreModel, build_network
 from methods.msma.conditional import ConditionalDensity, Patches
-from methods.msma.patch_density import PatchDensity, PatchDensityConfig
+from methods.msma.config import PatchDensityConfig
+from methods.msma.patch_density import PatchDensity
 from methods.msma.position import voxel_coordinates
 from methods.parts.images import brain_box
 

@@ -1,21 +1,22 @@
 """AE: a 3D residual autoencoder trained on healthy brains, and what it cannot reconstruct."""
 
-from functools import partial
-from typing import Any
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 
-from bench.component import AnyComponent
 from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.parts.autoencoder import Autoencoder, AutoencoderConfig
 from methods.parts.difference import difference_map
-from methods.parts.healthy import HealthyMean, HealthyMeanConfig, RawMap, RelativeConfig, finished_map
+from methods.parts.healthy import HealthyMean, RelativeConfig, RelativeMaps
 from methods.parts.images import brain_box
 
 
 class AEConfig(RelativeConfig):
     """Settings of the method."""
+
+    # The autoencoder's own key tells trained parts apart that build on it.
+    not_in_raw_map: ClassVar[frozenset[str]] = RelativeConfig.not_in_raw_map | {"autoencoder"}
 
     autoencoder: AutoencoderConfig = Field(AutoencoderConfig(), description="network and training")
 
@@ -33,7 +34,6 @@ class AE(Detector[AEConfig]):
         reference="Luo et al. 2023, doi:10.1016/j.compbiomed.2023.106610",
         paper_row="AE",
     )
-    healthy: HealthyMean | None = None
 
     @classmethod
     def contract_config(cls) -> AEConfig:
@@ -42,20 +42,17 @@ class AE(Detector[AEConfig]):
 
     def fit(self, context: FitContext) -> None:
         """Train the autoencoder, and see how far healthy images lie from their reconstructions."""
-        self.autoencoder = context.fitted(Autoencoder, self.config.autoencoder)
-        if self.config.healthy_cases:
-            mean = HealthyMeanConfig(cases=self.config.healthy_cases)
-            self.healthy = context.fitted(HealthyReconstruction, mean, upstream=self.autoencoder)
+        autoencoder = context.fitted(Autoencoder, self.config.autoencoder)
+        self.maps = RelativeMaps(HealthyReconstruction, self.config, autoencoder, context)
 
     def score(self, case: Case) -> FloatArray:
         """(X, Y, Z) float32, zero outside the brain."""
-        raw = reconstruction_difference(self.autoencoder, case)
-        return finished_map(case, raw, self.healthy, self.config.smoothing_mm)
+        return self.maps.of(case)
 
 
 @torch.no_grad()
-def reconstruction_difference(autoencoder: Autoencoder, case: Case) -> FloatArray:
-    """|image - reconstruction| summed over channels: (X, Y, Z) float32, zero outside the brain."""
+def reconstruction_difference(config: AEConfig, autoencoder: Autoencoder, seed: int, case: Case) -> FloatArray:
+    """|image - reconstruction| summed over channels: (X, Y, Z) float32, zero outside the brain; nothing is drawn."""
     box = brain_box(case, autoencoder.multiple_of)
     image = torch.from_numpy(case.image[(slice(None), *box)])
     reconstruction = autoencoder.reconstruct(autoencoder.padded(image[None]))[0].cpu().numpy()
@@ -63,12 +60,9 @@ def reconstruction_difference(autoencoder: Autoencoder, case: Case) -> FloatArra
     return difference_map(case, box, reconstruction[:, :x, :y, :z])
 
 
-class HealthyReconstruction(HealthyMean):
+class HealthyReconstruction(HealthyMean[AEConfig, Autoencoder]):
     """Mean error of the reconstructions of healthy images."""
 
     name = "healthy-reconstruction"
 
-    @classmethod
-    def raw_map(cls, settings: dict[str, Any], upstream: AnyComponent | None, seed: int) -> RawMap:
-        assert isinstance(upstream, Autoencoder)
-        return partial(reconstruction_difference, upstream)
+    raw_map = staticmethod(reconstruction_difference)

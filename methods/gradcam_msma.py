@@ -1,8 +1,7 @@
 """GradCAM-MSMA: which voxels make the image's score norms unlikely, by Guided Grad-CAM."""
 
 import warnings
-from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -10,7 +9,6 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.component import AnyComponent
 from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import ScoreNetwork
@@ -18,14 +16,7 @@ from methods.diffusion.sampling_runs import brain_image
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
 from methods.msma.mixture import NormMixture, NormMixtureConfig, log_norm, whole_image_norms
-from methods.parts.healthy import (
-    HealthyMean,
-    HealthyMeanConfig,
-    RawMap,
-    RelativeConfig,
-    finished_map,
-    raw_settings,
-)
+from methods.parts.healthy import HealthyMean, RelativeConfig, RelativeMaps
 
 
 class GradCAMConfig(RelativeConfig):
@@ -55,7 +46,6 @@ class GradCAMMSMA(Detector[GradCAMConfig]):
         reference="Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74",
         paper_row="GradCAM-MSMA",
     )
-    healthy: HealthyMean | None = None
 
     @classmethod
     def contract_config(cls) -> GradCAMConfig:
@@ -64,21 +54,18 @@ class GradCAMMSMA(Detector[GradCAMConfig]):
 
     def fit(self, context: FitContext) -> None:
         """The diffusion model, and the mixture over its norms."""
-        self.model = context.fitted(ScoreModel, self.config.score_model)
-        self.mixture = context.fitted(NormMixture, self.config.mixture, upstream=self.model)
-        allow_guided_backpropagation(self.model.network)
-        if self.config.healthy_cases:
-            mean = HealthyMeanConfig(method=raw_settings(self.config), cases=self.config.healthy_cases)
-            self.healthy = context.fitted(HealthyAttribution, mean, upstream=self.mixture)
+        model = context.fitted(ScoreModel, self.config.score_model)
+        mixture = context.fitted(NormMixture, self.config.mixture, upstream=model)
+        allow_guided_backpropagation(model.network)
+        self.maps = RelativeMaps(HealthyAttribution, self.config, mixture, context)
 
     def score(self, case: Case) -> FloatArray:
         """(X, Y, Z) float32, zero outside the brain."""
-        raw = attribution(self.config, self.mixture, case)
-        return finished_map(case, raw, self.healthy, self.config.smoothing_mm)
+        return self.maps.of(case)
 
 
-def attribution(config: GradCAMConfig, mixture: NormMixture, case: Case) -> FloatArray:
-    """Guided Grad-CAM of one case: (X, Y, Z) float32, zero outside the brain."""
+def attribution(config: GradCAMConfig, mixture: NormMixture, seed: int, case: Case) -> FloatArray:
+    """Guided Grad-CAM of one case: (X, Y, Z) float32, zero outside the brain; nothing is drawn."""
     model = mixture.model
     image, box = brain_image(model, case)
     brain_mask = torch.from_numpy(case.brain_mask[box]).to(model.device)
@@ -96,15 +83,12 @@ def attribution(config: GradCAMConfig, mixture: NormMixture, case: Case) -> Floa
     return anomaly_map
 
 
-class HealthyAttribution(HealthyMean):
+class HealthyAttribution(HealthyMean[GradCAMConfig, NormMixture]):
     """Mean attribution of healthy images."""
 
     name = "healthy-attribution"
 
-    @classmethod
-    def raw_map(cls, settings: dict[str, Any], upstream: AnyComponent | None, seed: int) -> RawMap:
-        assert isinstance(upstream, NormMixture)
-        return partial(attribution, GradCAMConfig.model_validate(settings), upstream)
+    raw_map = staticmethod(attribution)
 
 
 class GuidedSiLU(nn.ReLU):

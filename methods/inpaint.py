@@ -1,15 +1,11 @@
 """Inpaint: hide half of the image in a checkerboard, sample it from the other half, and compare."""
 
-from functools import partial
-from typing import Any, Self
+from typing import ClassVar, Self
 
-import numpy as np
 import torch
 from pydantic import Field, model_validator
-from scipy import ndimage
 from torch import Tensor
 
-from bench.component import AnyComponent
 from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.diffusion.checkerboard import Pattern, hidden_half
 from methods.diffusion.config import ScoreModelConfig
@@ -18,18 +14,14 @@ from methods.diffusion.sampling_runs import brain_image, case_generator, check_s
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
 from methods.parts.difference import difference_map
-from methods.parts.healthy import (
-    HealthyMean,
-    HealthyMeanConfig,
-    RawMap,
-    RelativeConfig,
-    finished_map,
-    raw_settings,
-)
+from methods.parts.healthy import HealthyMean, RelativeConfig, RelativeMaps
+from methods.parts.smoothing import blurred_inside
 
 
 class InpaintConfig(RelativeConfig):
     """Settings of the inpainting; the defaults are the paper's and its authors' code's."""
+
+    not_in_raw_map: ClassVar[frozenset[str]] = RelativeConfig.not_in_raw_map | {"runs_at_once"}
 
     score_model: ScoreModelConfig = Field(ScoreModelConfig(), description="the diffusion model")
     sampler: SamplerConfig = Field(SamplerConfig(), description="how hidden voxels are sampled")
@@ -62,7 +54,6 @@ class Inpaint(Detector[InpaintConfig]):
         reference="Liu, Zhou, Wang, Weinberger: Unsupervised Out-of-Distribution Detection with Diffusion Inpainting",
         paper_row="Inpaint",
     )
-    healthy: HealthyMean | None = None
 
     @classmethod
     def contract_config(cls) -> InpaintConfig:
@@ -70,16 +61,12 @@ class Inpaint(Detector[InpaintConfig]):
 
     def fit(self, context: FitContext) -> None:
         """The diffusion model, and how far healthy images lie from their inpaintings."""
-        self.model = context.fitted(ScoreModel, self.config.score_model)
-        self.seed = context.seed
-        if self.config.healthy_cases:
-            mean = HealthyMeanConfig(method=raw_settings(self.config), cases=self.config.healthy_cases)
-            self.healthy = context.fitted(HealthyInpainting, mean, upstream=self.model)
+        model = context.fitted(ScoreModel, self.config.score_model)
+        self.maps = RelativeMaps(HealthyInpainting, self.config, model, context)
 
     def score(self, case: Case) -> FloatArray:
         """(X, Y, Z) float32, zero outside the brain."""
-        raw = inpainting_difference(self.config, self.model, self.seed, case)
-        return finished_map(case, raw, self.healthy, self.config.smoothing_mm)
+        return self.maps.of(case)
 
 
 def inpainting_difference(config: InpaintConfig, model: ScoreModel, seed: int, case: Case) -> FloatArray:
@@ -102,15 +89,12 @@ def inpainting_difference(config: InpaintConfig, model: ScoreModel, seed: int, c
     return difference_map(case, box, (total / times_hidden).cpu().numpy())
 
 
-class HealthyInpainting(HealthyMean):
+class HealthyInpainting(HealthyMean[InpaintConfig, ScoreModel]):
     """Mean difference of healthy images to their inpaintings."""
 
     name = "healthy-inpainting"
 
-    @classmethod
-    def raw_map(cls, settings: dict[str, Any], upstream: AnyComponent | None, seed: int) -> RawMap:
-        assert isinstance(upstream, ScoreModel)
-        return partial(inpainting_difference, InpaintConfig.model_validate(settings), upstream, seed)
+    raw_map = staticmethod(inpainting_difference)
 
 
 def known_voxels(image: Tensor, hidden: Tensor, generator: torch.Generator) -> Hold:
@@ -128,8 +112,6 @@ def guess(image: Tensor, hidden: Tensor, cell_voxels: int) -> Tensor:
     Sampling starts around it: it matters nothing at the paper's highest noise level, and is a fair start at a low
     one, as nothing of the hidden values is in it.
     """
-    sigma = (0, 0, *[cell_voxels / 2] * 3)
     known = (~hidden).float().cpu().numpy()
-    weight = np.maximum(ndimage.gaussian_filter(known, sigma), 1e-6)
-    blurred = ndimage.gaussian_filter(image.cpu().numpy() * known, sigma) / weight
+    blurred = blurred_inside(image.cpu().numpy(), known, cell_voxels / 2)
     return torch.where(hidden, torch.from_numpy(blurred).to(image), image)

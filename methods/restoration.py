@@ -1,12 +1,10 @@
 """Restoration: noise the image a little, sample back, and see what changed."""
 
-from functools import partial
-from typing import Any, Self
+from typing import ClassVar, Self
 
 import torch
 from pydantic import Field, model_validator
 
-from bench.component import AnyComponent
 from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.sampler import SamplerConfig, in_batches, sample
@@ -15,18 +13,13 @@ from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.sde import add_noise
 from methods.diffusion.tiny import tiny_score_model
 from methods.parts.difference import difference_map
-from methods.parts.healthy import (
-    HealthyMean,
-    HealthyMeanConfig,
-    RawMap,
-    RelativeConfig,
-    finished_map,
-    raw_settings,
-)
+from methods.parts.healthy import HealthyMean, RelativeConfig, RelativeMaps
 
 
 class RestorationConfig(RelativeConfig):
     """Settings of the restoration; the defaults are the paper's."""
+
+    not_in_raw_map: ClassVar[frozenset[str]] = RelativeConfig.not_in_raw_map | {"runs_at_once"}
 
     score_model: ScoreModelConfig = Field(ScoreModelConfig(), description="the diffusion model")
     sampler: SamplerConfig = Field(SamplerConfig(steps=500), description="how runs go back to the image")
@@ -56,7 +49,6 @@ class Restoration(Detector[RestorationConfig]):
         reference="Wyatt, Leach, Schmon, Willcocks 2022, doi:10.1109/CVPRW56347.2022.00080",
         paper_row="Restoration",
     )
-    healthy: HealthyMean | None = None
 
     @classmethod
     def contract_config(cls) -> RestorationConfig:
@@ -66,16 +58,12 @@ class Restoration(Detector[RestorationConfig]):
 
     def fit(self, context: FitContext) -> None:
         """The diffusion model, and how far healthy images lie from their restorations."""
-        self.model = context.fitted(ScoreModel, self.config.score_model)
-        self.seed = context.seed
-        if self.config.healthy_cases:
-            mean = HealthyMeanConfig(method=raw_settings(self.config), cases=self.config.healthy_cases)
-            self.healthy = context.fitted(HealthyRestoration, mean, upstream=self.model)
+        model = context.fitted(ScoreModel, self.config.score_model)
+        self.maps = RelativeMaps(HealthyRestoration, self.config, model, context)
 
     def score(self, case: Case) -> FloatArray:
         """(X, Y, Z) float32, zero outside the brain."""
-        raw = restoration_difference(self.config, self.model, self.seed, case)
-        return finished_map(case, raw, self.healthy, self.config.smoothing_mm)
+        return self.maps.of(case)
 
 
 def restoration_difference(config: RestorationConfig, model: ScoreModel, seed: int, case: Case) -> FloatArray:
@@ -92,12 +80,9 @@ def restoration_difference(config: RestorationConfig, model: ScoreModel, seed: i
     return difference_map(case, box, (total / config.runs).cpu().numpy())
 
 
-class HealthyRestoration(HealthyMean):
+class HealthyRestoration(HealthyMean[RestorationConfig, ScoreModel]):
     """Mean difference of healthy images to their restorations."""
 
     name = "healthy-restoration"
 
-    @classmethod
-    def raw_map(cls, settings: dict[str, Any], upstream: AnyComponent | None, seed: int) -> RawMap:
-        assert isinstance(upstream, ScoreModel)
-        return partial(restoration_difference, RestorationConfig.model_validate(settings), upstream, seed)
+    raw_map = staticmethod(restoration_difference)

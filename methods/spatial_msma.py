@@ -6,7 +6,8 @@ from bench.detector import Case, Detector, FitContext, FloatArray, MethodConfig,
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
-from methods.msma.patch_density import PatchDensity, PatchDensityConfig
+from methods.msma.config import PatchDensityConfig
+from methods.msma.patch_density import PatchDensity
 
 
 class SpatialMSMAConfig(MethodConfig):

@@ -1,6 +1,7 @@
 """Lesions found and false alarms by connected components (paper, Evaluation: component-wise metrics)."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cc3d
 import numpy as np
@@ -54,7 +55,15 @@ def components(prediction: BoolArray, truth: BoolArray, connectivity: int) -> Co
     )
 
 
-def detection_rates(counts: Components, protocol: Protocol) -> tuple[float, float, float]:
+class DetectionRates(NamedTuple):
+    """Each in 0..1, higher is better."""
+
+    tpr: float
+    ppv: float
+    f1: float
+
+
+def detection_rates(counts: Components, protocol: Protocol) -> DetectionRates:
     """TPR = TP / (TP + FN), PPV = TP / (TP + FP) and their harmonic mean F1; 0 where nothing is found.
 
     TP counts predicted components or lesions, as the protocol says; FN lesions missed; FP false components.
@@ -62,7 +71,7 @@ def detection_rates(counts: Components, protocol: Protocol) -> tuple[float, floa
     """
     true_positives = counts.touching if protocol.true_positives == "predicted" else sum(counts.found)
     if true_positives == 0:
-        return 0.0, 0.0, 0.0
+        return DetectionRates(0.0, 0.0, 0.0)
     tpr = true_positives / (true_positives + counts.missed)
     ppv = true_positives / (true_positives + counts.false)
-    return tpr, ppv, 2 * tpr * ppv / (tpr + ppv)
+    return DetectionRates(tpr, ppv, 2 * tpr * ppv / (tpr + ppv))

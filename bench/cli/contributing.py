@@ -1,5 +1,6 @@
 """Commands for contributors: what there is, how to start, what is checked."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -48,10 +49,21 @@ def check(name: Annotated[str, typer.Argument(help="A registered method, also of
 
 
 @command("new-method")
-def new_method(name: Annotated[str, typer.Argument(help="Such as my-method.")]) -> None:
+def new_method(
+    name: Annotated[str, typer.Argument(help="Such as my-method.")],
+    package: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write into this folder of a package of your own.")
+    ] = None,
+) -> None:
     """Write a method file and its test to start from."""
-    from bench.contributing.new_method import write_method
+    from bench.contributing.new_method import write_method, write_plugin
 
-    for path in write_method(name):
+    if package is None:
+        method, test = write_method(name)
+    else:
+        method, test, entry_point = write_plugin(name, package)
+    for path in (method, test):
         typer.echo(f"wrote {path}")
+    if package is not None:
+        typer.echo(f"add to the package's pyproject.toml, and install it:\n\n{entry_point}")
     typer.echo(f"next: bench check {name}")

@@ -59,6 +59,8 @@ def fit(
         fits = fit_methods(Bench(Workspace(workspace), view), methods.choice(), settings)
     for place in ship_parts(fits.parts, ship) if ship else [part.folder for part in fits.parts]:
         typer.echo(str(place))
+    for name, reason in fits.skipped.items():
+        typer.echo(f"{name} is skipped: {reason}", err=True)
     for name, reason in fits.failed.items():
         typer.echo(f"{name} failed: {reason}", err=True)
     if fits.failed:

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from scipy import ndimage
 
-from bench.detector import Detector
-from bench.errors import reason
+from bench.detector import Detector, MethodConfig
+from bench.errors import Skipped, reason
 from bench.reporting import SilentReporter
 from bench.runs.scoring import fitted_detector, map_problem
 from bench.runs.store import Store
@@ -33,7 +33,8 @@ class Check:
 def check_method(detector: type[Detector]) -> list[Check]:
     """Check a detector with its `contract_config` on the CPU, on one channel and on two.
 
-    A fit or score that raises ends its round: what it said is the problem of the point it happened in.
+    A fit or score that raises ends its round: what it said is the problem of the point it happened in. A round that
+    the method skips is said to be so; it must not skip both.
     """
     checks = []
     for channels in (CHANNELS[:1], CHANNELS):
@@ -44,8 +45,13 @@ def check_method(detector: type[Detector]) -> list[Check]:
             try:
                 for point, problem in points:
                     checks.append(Check(f"{words}: {point}", problem))
+            except Skipped as error:
+                wrong = None if isinstance(error.args[0], str) else "skip should give its reason in words, or None"
+                checks.append(Check(f"{words}: is skipped, {error}", wrong))
             except Exception as error:
                 checks.append(Check(f"{words}: what comes after '{point}'", reason(error)))
+    if all(": is skipped, " in check.point for check in checks):
+        checks.append(Check("runs on one channel or on two", "it skips both, so nothing was checked"))
     return checks
 
 
@@ -96,6 +102,26 @@ def _difference(one: FloatArray, other: FloatArray, case: Case) -> str | None:
     if np.allclose(a, b, rtol=1e-4, atol=1e-4 * float(np.std(a))):
         return None
     return f"the maps differ by up to {np.max(np.abs(a - b)):.3g} at a standard deviation of {np.std(a):.3g}"
+
+
+def fitted_on_tiny_dataset(
+    detector_class: type[Detector], config: MethodConfig | None = None, dataset: Dataset | None = None, seed: int = 0
+) -> tuple[Detector, Dataset]:
+    """What the test of a method needs: the method, fitted on the CPU in seconds, and what it was fitted on.
+
+    Args:
+        detector_class: the method.
+        config: its settings; its `contract_config` when None.
+        dataset: the dataset; `tiny_dataset()` when None.
+        seed: the run's seed.
+
+    Returns:
+        The detector after `fit`, and the dataset. `dataset.test` holds cases with a lesion to score.
+    """
+    config, dataset = config or detector_class.contract_config(), dataset or tiny_dataset()
+    with TemporaryDirectory() as folder:
+        store = Store(Path(folder), shipped=None)
+        return fitted_detector(detector_class, config, dataset, store, seed, "cpu", SilentReporter()).detector, dataset
 
 
 def tiny_dataset(channels: tuple[str, ...] = CHANNELS, train: int = 4, validation: int = 2, test: int = 2) -> Dataset:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bench.component import AnyComponent, Fitted
-from bench.errors import reason
+from bench.errors import Skipped, reason
 from bench.runs.bench import Bench
 from bench.runs.choice import Choice
 from bench.runs.run import opened_dataset
@@ -13,10 +13,11 @@ from datasets.settings import DatasetSettings
 
 @dataclass(frozen=True)
 class Fits:
-    """What fitting methods gave: their trained parts, each once, and the reasons of those that failed, by method."""
+    """What fitting methods gave: their trained parts, each once; method -> why it failed, or cannot run here."""
 
     parts: tuple[Fitted[AnyComponent], ...]
     failed: dict[str, str]
+    skipped: dict[str, str]
 
 
 def fit_methods(bench: Bench, choice: Choice, dataset_settings: DatasetSettings) -> Fits:
@@ -35,13 +36,15 @@ def fit_methods(bench: Bench, choice: Choice, dataset_settings: DatasetSettings)
     """
     methods = choice.resolved()
     dataset = opened_dataset(bench, dataset_settings)
-    parts, failed = {}, {}
+    parts, failed, skipped = {}, {}, {}
     for method in methods:
         try:
             fitted = fitted_detector(
                 method.detector, method.config, dataset, bench.store, method.seed, method.device, bench.reporter
             )
             parts.update({part.component.key: part for part in fitted.parts})
+        except Skipped as why_not:
+            skipped[method.name] = str(why_not)
         except Exception as error:
             failed[method.name] = reason(error)
-    return Fits(tuple(parts.values()), failed)
+    return Fits(tuple(parts.values()), failed, skipped)

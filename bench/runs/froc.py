@@ -22,7 +22,7 @@ def froc_curves(
     folders: row label -> run folder. Labels tell of cases that are missing. BenchError for maps that are damaged.
     """
     curves = {}
-    with reporter.task("counting lesions and false components", len(folders)) as tick:
+    with reporter.task("counting lesions and false connected components", len(folders)) as tick:
         for label, path in folders.items():
             cases = ScoredCases(RunFolder.load(path), dataset)
             n, of = len(cases), len(dataset.test_ids)

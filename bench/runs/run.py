@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from bench.errors import BenchError, reason
+from bench.errors import BenchError, Skipped, reason
 from bench.files import write_text
 from bench.results import RunResult
 from bench.runs import presets
@@ -34,7 +34,7 @@ def run(
         again: Score every case anew, for instance after the method's code was edited.
 
     Returns:
-        One result for each method, finished or failed.
+        One result for each method: finished, failed, or skipped as one that cannot run here.
 
     Raises:
         BenchError: For a choice or a dataset that there is not, before any work is done.
@@ -68,11 +68,16 @@ def run_method(
         )
 
     _note_source(bench, method, folder, dataset)
+    record.skipped = None  # it may be able to run now
     try:
         with evaluation_in_background(folder, dataset, protocol) as evaluate_case:
             score_unfinished(folder, dataset, fit, bench.reporter, evaluate_case)
         if protocol.strategy == "healthy-fpr":
             score_validation(folder, dataset, fit, bench.reporter)
+    except Skipped as skipped:
+        record.skipped, record.error = str(skipped), None
+        folder.save()
+        bench.reporter.say(f"{method.name} is skipped: {record.skipped}")
     except Exception as error:
         record.error = reason(error)
         folder.log("fit", error)

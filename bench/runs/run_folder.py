@@ -49,6 +49,7 @@ class Record(BaseModel):
     parameters: int | None = None
     peak_memory_mb: float | None = None
     error: str | None = None
+    skipped: str | None = None
     cases: dict[str, Scored] = {}
     failed: dict[str, str] = {}
 

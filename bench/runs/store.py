@@ -145,9 +145,8 @@ class Store:
 
 def check_upstream(component: type[AnyComponent], upstream: AnyComponent | None) -> None:
     """BenchError when a part is to be built on another one than its class names."""
-    wanted = (*type_arguments(component, Component), None, None)[1]
-    wanted = wanted if isinstance(wanted, type) else type(None)
-    if not isinstance(upstream, wanted):
+    wanted = (*type_arguments(component, Component)[1:], None)[0] or type(None)
+    if isinstance(wanted, type) and not isinstance(upstream, wanted):
         given, named = (kind.__name__ if kind is not type(None) else "nothing" for kind in (type(upstream), wanted))
         raise BenchError(
             f"{component.__name__} builds on {named}, not on {given}: mend `upstream=` in context.fitted, or the "

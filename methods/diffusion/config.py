@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from bench.component import ComponentConfig
+from methods.diffusion.sde import VarianceExploding
 
 
 class ScoreModelConfig(ComponentConfig):
@@ -43,3 +44,7 @@ class ScoreModelConfig(ComponentConfig):
         if self.crop_size is not None and self.crop_size % 2 ** (levels - 1):
             raise ValueError(f"crop_size must be a multiple of {2 ** (levels - 1)} for {levels} levels")
         return self
+
+    def process(self) -> VarianceExploding:
+        """The diffusion between the lowest and the highest noise level."""
+        return VarianceExploding(self.sigma_min, self.sigma_max)

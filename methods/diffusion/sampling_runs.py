@@ -8,8 +8,7 @@ from datasets.case import Case
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.sampler import Score
 from methods.diffusion.score_model import ScoreModel
-from methods.parts.difference import Box
-from methods.parts.images import brain_box
+from methods.parts.images import Box, brain_box
 
 
 def check_start(start_sigma: float, model: ScoreModelConfig) -> None:

@@ -9,7 +9,6 @@ from bench.component import Component, FitContext
 from bench.seeds import derived_seed
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import ScoreNetwork
-from methods.diffusion.sde import VarianceExploding
 from methods.diffusion.training import train_network
 from methods.parts.precision import arithmetic
 
@@ -30,7 +29,7 @@ class ScoreModel(Component[ScoreModelConfig, None]):
         self.device = device
         self.network = network.to(device=device, memory_format=torch.channels_last_3d).eval()  # type: ignore[call-overload]
         self.network.requires_grad_(False)
-        self.process = VarianceExploding(config.sigma_min, config.sigma_max)
+        self.process = config.process()
         self.multiple_of = network.multiple_of
         self.figures = figures or {}
 
@@ -38,7 +37,7 @@ class ScoreModel(Component[ScoreModelConfig, None]):
     def train(cls, config: ScoreModelConfig, context: FitContext, upstream: None) -> Self:
         generator = torch.Generator().manual_seed(derived_seed(context.seed, "score-model", "weights"))
         network = build_network(config, len(context.channels), generator)
-        figures = train_network(network, config, context.train, context.validation, context)
+        figures = train_network(network, config, context)
         return cls(config, network, context.device, figures)
 
     def state(self) -> dict[str, Tensor]:

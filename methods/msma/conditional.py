@@ -1,23 +1,18 @@
 """The flow with its context, and its training by maximum likelihood."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from bench.component import FitContext
 from bench.seeds import derived_seed
+from methods.msma.config import PatchDensityConfig
 from methods.msma.embedding import GlobalEmbedding
 from methods.msma.flow import conditional_flow
 from methods.msma.position import position_code
+from methods.parts.training import Figures, Training
 
-if TYPE_CHECKING:
-    from methods.msma.patch_density import PatchDensityConfig
-
-VALIDATIONS = 10
 CHUNK = 8192  # patches evaluated at a time: keeps memory small and the processor's cache warm
 
 
@@ -85,35 +80,28 @@ def train_density(
     train: list[Patches],
     validation: list[Patches],
     context: FitContext,
-) -> tuple[ConditionalDensity, dict[str, float]]:
+) -> tuple[ConditionalDensity, Figures]:
     """Maximum likelihood on random patches; keeps the averaged weights that do best on validation images."""
-    seed = derived_seed(context.seed, "patch-density")
+    seed, device = derived_seed(context.seed, "patch-density"), context.device
     generator = torch.Generator().manual_seed(seed)
-    density = ConditionalDensity(config, channels, seed).to(context.device)
-    decay = config.average_decay
-    average = AveragedModel(density, avg_fn=lambda mean, new, _count: mean.lerp(new, 1 - decay))
+    density = ConditionalDensity(config, channels, seed).to(device)
     optimizer = torch.optim.AdamW(density.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, config.steps, pct_start=0.1)
     held_out = [sample(patches, 4096, generator) for patches in validation]
-    best, best_state = float("inf"), density.state_dict()
-    with context.progress("training the flow", config.steps) as tick:
-        for step in range(1, config.steps + 1):
-            loss = -batch_log_likelihood(density, train, generator, context.device)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(density.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            average.update_parameters(density)
-            note = ""
-            if step % max(1, config.steps // VALIDATIONS) == 0 or step == config.steps:
-                value = mean_negative_log_likelihood(average.module, held_out, context.device)
-                if value < best:
-                    best, best_state = value, {n: v.clone() for n, v in average.module.state_dict().items()}
-                note = f"validation {value:.3f} nats"
-            tick(1, note)
-    density.load_state_dict(best_state)
-    return density.eval().requires_grad_(False), {"validation_nats": best}
+    figures = Training(
+        name="the flow",
+        remedy="lower patches.learning_rate",
+        network=density,
+        schedule=torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, config.steps, pct_start=0.1),
+        generator=generator,
+        steps=config.steps,
+        loss=lambda _step, generator: -batch_log_likelihood(density, train, generator, device),
+        average_decay=lambda step: 0.0 if step == 1 else config.average_decay,
+        validate=lambda averaged: {"validation_nats": mean_negative_log_likelihood(averaged, held_out, device)},
+        validations=10,
+        keep_lowest="validation_nats",
+        note=lambda figures: f"validation {figures['validation_nats']:.3f} nats",
+    ).run(context)
+    return density, figures
 
 
 def sample(patches: Patches, count: int, generator: torch.Generator) -> Patches:

@@ -2,11 +2,11 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-STRIDE = 2  # moments are smooth, so they are kept at half resolution
+from methods.parts.smoothing import halved, local_mean
+
+PRIOR_CASES = 0.05  # weight of the mean over all places: a twentieth of one subject
 SMALLEST_SD = 0.05
 
 
@@ -29,20 +29,6 @@ class LocalMoments:
         Sums and counts are blurred alike, so that every place borrows from its neighbours inside the brain;
         where no brain was seen nearby, the mean over all places stands in.
         """
-        sigma = (0, 0, smoothing_voxels, smoothing_voxels, smoothing_voxels)
-        count = gaussian_filter(self.count, smoothing_voxels)
-        sums = gaussian_filter(self.sums, sigma)
-        overall = self.sums.sum((2, 3, 4), keepdims=True) / max(1.0, self.count.sum())
-        prior = 0.05  # as heavy as a twentieth of one subject
-        mean, square = (sums + prior * overall) / (count + prior)
+        mean, square = local_mean(self.sums, self.count, smoothing_voxels, PRIOR_CASES)
         sd = np.sqrt(np.maximum(square - mean**2, SMALLEST_SD**2))
-        return _shrink(mean), _shrink(sd)
-
-
-def _shrink(values: np.ndarray) -> Tensor:
-    return F.avg_pool3d(torch.from_numpy(values).float()[None], STRIDE)[0]
-
-
-def grow(moments: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    """Moments at full resolution: (K, x, y, z) -> (K, X, Y, Z)."""
-    return F.interpolate(moments[None], size=shape, mode="trilinear", align_corners=False)[0]
+        return halved(torch.from_numpy(mean).float()), halved(torch.from_numpy(sd).float())

@@ -18,7 +18,7 @@ from bench.errors import BenchError
 from bench.seeds import derived_seed
 from datasets.case import Case
 from methods.diffusion.score_model import ScoreModel
-from methods.msma.patch_density import watched
+from methods.msma.score_norms import watched
 from methods.parts.images import brain_box
 
 CASES_PER_GAUSSIAN = 10  # fewer would let a Gaussian settle on a handful of cases

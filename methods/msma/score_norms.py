@@ -1,12 +1,14 @@
 """Score norms of patches: how far, at each noise level, the score model would move every small neighbourhood."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from datasets.case import Case
+from bench.component import FitContext
+from datasets.case import Case, Cases
 from methods.diffusion.score_model import ScoreModel
 from methods.parts.images import brain_box
 
@@ -57,3 +59,11 @@ def score_norms(
         direction = model.noise_direction(image, sigma[None].to(model.device))[0]
         norms[(level, slice(None), *box)] = patch_norm(direction, patch_size, join).cpu()
     return norms.flatten(0, 1)
+
+
+def watched(cases: Cases, context: FitContext, split: str) -> Iterator[Case]:
+    """Go through the cases of a split under a progress bar."""
+    with context.progress(f"score norms of {split} cases", len(cases)) as tick:
+        for case in cases:
+            yield case
+            tick()

@@ -1,7 +1,6 @@
 """A 3D residual autoencoder of brain images, trained on healthy ones."""
 
 import itertools
-import math
 from typing import Literal, Self
 
 import torch
@@ -11,13 +10,12 @@ from torch import Tensor, nn
 
 from bench.component import Component, ComponentConfig
 from bench.detector import Cases, FitContext
-from bench.errors import BenchError
 from bench.seeds import derived_seed
 from methods.parts.augmentation import augment
 from methods.parts.images import ImageBank, brain_box, pad_to
 from methods.parts.precision import arithmetic
+from methods.parts.training import Figures, Training
 
-VALIDATIONS = 5
 SMALLEST_EDGE = 4  # oneDNN's bfloat16 gradients are wrong on volumes with shorter edges
 
 
@@ -56,54 +54,47 @@ class Autoencoder(Component[AutoencoderConfig, None]):
         seed = derived_seed(context.seed, "autoencoder")
         network = build_network(config, len(context.channels), seed)
         found = cls(config, network, context.device)
-        found.figures = {"validation_mse": found.learn(context.train, context.validation, context, seed)}
+        found.figures = found.learn(context, seed)
         return found
 
-    def learn(self, train: Cases, validation: Cases, context: FitContext, seed: int) -> float:
+    def learn(self, context: FitContext, seed: int) -> Figures:
         """Train in place by mean squared error; returns the error on validation images."""
         config = self.config
-        bank = ImageBank.load(train, context, "reading training images")
-        generator = torch.Generator().manual_seed(seed)
-        self.network.train().requires_grad_(True)
+        bank = ImageBank.load(context.train, context, "reading training images")
+
+        def loss(_step: int, generator: torch.Generator) -> Tensor:
+            images = self.padded(bank.crops(config.batch_size, config.crop_size, generator))
+            if config.augmentation == "paper":
+                images = augment(images, generator)
+            return self.squared_error(images)
+
         optimizer = torch.optim.Adam(self.network.parameters(), config.learning_rate)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, config.learning_rate, config.iterations + 1, pct_start=0.1
-        )
-        error = math.nan
-        with context.progress("training the autoencoder", config.iterations) as tick:
-            for step in range(1, config.iterations + 1):
-                images = self.padded(bank.crops(config.batch_size, config.crop_size, generator))
-                if config.augmentation == "paper":
-                    images = augment(images, generator)
-                loss = (self.reconstruct(images) - images.to(self.device)).square().mean()
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-                optimizer.step()
-                schedule.step()
-                if not math.isfinite(loss.item()):
-                    raise BenchError(
-                        f"The autoencoder diverged at step {step}: lower autoencoder.learning_rate or set "
-                        "autoencoder.bfloat16=false."
-                    )
-                note = ""
-                if step % max(1, config.iterations // VALIDATIONS) == 0 or step == config.iterations:
-                    error = self.validation_error(validation)
-                    note = f"validation error {error:.4f}"
-                tick(1, note)
-        self.network.eval().requires_grad_(False)
-        return error
+        steps = config.iterations
+        return Training(
+            name="the autoencoder",
+            remedy="lower autoencoder.learning_rate or set autoencoder.bfloat16=false",
+            network=self.network,
+            schedule=torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, steps + 1, pct_start=0.1),
+            generator=torch.Generator().manual_seed(seed),
+            steps=steps,
+            loss=loss,
+            validate=lambda _network: self.validation_error(context.validation),
+            validations=5,
+            note=lambda figures: f"validation error {figures['validation_mse']:.4f}",
+        ).run(context)
 
     @torch.no_grad()
-    def validation_error(self, validation: Cases) -> float:
+    def validation_error(self, validation: Cases) -> Figures:
         """Mean squared error over whole brain boxes of validation cases; leaves the network training."""
         self.network.eval()
-        errors = []
-        for case in itertools.islice(validation, 8):
-            image = self.padded(torch.from_numpy(case.image[(slice(None), *brain_box(case, 1))])[None])
-            errors.append((self.reconstruct(image) - image.to(self.device)).square().mean())
+        boxes = (case.image[(slice(None), *brain_box(case, 1))] for case in itertools.islice(validation, 8))
+        errors = [self.squared_error(self.padded(torch.from_numpy(box)[None])) for box in boxes]
         self.network.train()
-        return float(torch.stack(errors).mean()) if errors else math.nan
+        return {"validation_mse": float(torch.stack(errors).mean())} if errors else {}
+
+    def squared_error(self, images: Tensor) -> Tensor:
+        """() mean over all voxels of (B, C, X, Y, Z), background included."""
+        return (self.reconstruct(images) - images.to(self.device)).square().mean()
 
     def padded(self, images: Tensor) -> Tensor:
         """Pad (B, C, X, Y, Z) with background to edges that halve evenly at each level."""

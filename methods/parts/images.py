@@ -6,10 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.component import FitContext
+from bench.detector import FitContext
 from datasets.case import Case, Cases
 
 MARGIN_VOXELS = 4
+
+Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def pad_to(image: Tensor, shape: list[int]) -> Tensor:
     return torch.nn.functional.pad(image, pad, value=-1.0)
 
 
-def brain_box(case: Case, multiple_of: int) -> tuple[slice, slice, slice]:
+def brain_box(case: Case, multiple_of: int) -> Box:
     """The box of the brain mask with a margin, its edges multiples of `multiple_of` where the volume allows.
 
     Networks run on this box instead of the whole volume: about half of the voxels.

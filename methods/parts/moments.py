@@ -3,7 +3,6 @@
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from pydantic import Field
 from scipy import ndimage
@@ -11,11 +10,10 @@ from scipy import ndimage
 from bench.component import Component, ComponentConfig, FitContext
 from bench.errors import BenchError
 from datasets.case import Case, FloatArray
+from methods.parts.smoothing import GRID_STEP, Array, blurred_inside, local_mean
 
-Array = npt.NDArray[np.float64]
-
-GRID_STEP = 2  # moments are smooth, so every second voxel along each axis is kept
 PRIOR_CASES = 0.5  # weight of the whole brain's moments, which rule where no training brain reaches
+LEAST_WEIGHT = 1e-3  # of a blur: far outside the brain features are 0
 
 
 class MomentsConfig(ComponentConfig):
@@ -97,37 +95,19 @@ def feature(case: Case, config: MomentsConfig) -> FloatArray:
     Blurs count the brain's voxels only, so its rim does not stand out.
     """
     spacing = np.array(case.spacing_mm)
-    image = case.image
+    image, brain = case.image, case.brain_mask.astype(np.float32)
     if config.high_pass_mm is not None:
-        image = (image - blurred(image, case, config.high_pass_mm / spacing)) ** 2
+        image = (image - blurred_inside(image, brain, config.high_pass_mm / spacing, LEAST_WEIGHT)) ** 2
     if config.image_smoothing_mm > 0:
-        image = blurred(image, case, config.image_smoothing_mm / spacing)
+        image = blurred_inside(image, brain, config.image_smoothing_mm / spacing, LEAST_WEIGHT)
     return image
-
-
-def blurred(image: FloatArray, case: Case, sigma: Array) -> FloatArray:
-    """Gaussian mean over the brain's voxels (normalised convolution); sigma in voxels along each axis."""
-    brain = case.brain_mask.astype(np.float32)
-    weight = np.maximum(ndimage.gaussian_filter(brain, sigma), 1e-3)
-    return np.stack([ndimage.gaussian_filter(channel * brain, sigma) / weight for channel in image])
 
 
 def _moments(first: Array, second: Array, count: Array, sigma: Array) -> tuple[Array, Array]:
     """Mean and sd from sums over cases, blurred together, with the whole brain's moments as a weak prior."""
-    mean = local_mean(first, count, sigma)
-    variance = local_mean(second, count, sigma) - mean**2
+    mean = local_mean(first, count, sigma, PRIOR_CASES)
+    variance = local_mean(second, count, sigma, PRIOR_CASES) - mean**2
     return mean, np.sqrt(np.maximum(variance, 1e-8))
-
-
-def local_mean(total: Array, count: Array, sigma: Array) -> Array:
-    """Mean around each voxel, (..., X, Y, Z), from sums over cases and the number of brains (X, Y, Z) there.
-
-    Both are blurred alike (sigma in voxels), and the whole brain's mean weighs as much as PRIOR_CASES.
-    """
-    overall = total.sum(axis=(-3, -2, -1), keepdims=True) / max(count.sum(), 1.0)
-    blurred_total = ndimage.gaussian_filter(total, (0.0,) * (total.ndim - 3) + tuple(sigma))
-    weight = ndimage.gaussian_filter(count, sigma) + PRIOR_CASES
-    return np.asarray((blurred_total + PRIOR_CASES * overall) / weight)
 
 
 def _full_grid(coarse: FloatArray, shape: tuple[int, ...]) -> FloatArray:

@@ -1,5 +1,7 @@
 """Inpaint beyond the contract: known voxels stay, hidden ones follow the known ones."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,13 +9,14 @@ import torch
 from methods.diffusion.checkerboard import hidden_half
 from methods.diffusion.sampler import SamplerConfig, sample, unit_noise
 from methods.diffusion.sde import VarianceExploding
-from methods.inpaint import Inpaint, InpaintConfig, guess, known_voxels
+from methods.inpaint import HealthyInpainting, Inpaint, InpaintConfig, guess, known_voxels
+from methods.parts.healthy import RelativeMaps
 
 
 def inpaint(model, **settings):
     config = {"score_model": {"sigma_min": 0.02, "sigma_max": 3.0}, "sampler": SamplerConfig(steps=20), **settings}
     detector = Inpaint(InpaintConfig(**config))
-    detector.model, detector.seed = model, 0
+    detector.maps = RelativeMaps(HealthyInpainting, detector.config, model, SimpleNamespace(seed=0))
     return detector
 
 

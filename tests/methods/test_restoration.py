@@ -1,6 +1,7 @@
 """Restoration beyond the contract: with a known distribution its maps are known."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,13 +9,14 @@ from pydantic import ValidationError
 
 from methods.diffusion.sampler import SamplerConfig
 from methods.diffusion.tiny import tiny_score_model
-from methods.restoration import Restoration, RestorationConfig
+from methods.parts.healthy import RelativeMaps
+from methods.restoration import HealthyRestoration, Restoration, RestorationConfig
 
 
 def restoration(model, seed=0, **settings):
     config = {"score_model": {"sigma_min": 0.02, "sigma_max": 3.0}, "sampler": SamplerConfig(steps=20), **settings}
     detector = Restoration(RestorationConfig(**config))
-    detector.model, detector.seed = model, seed
+    detector.maps = RelativeMaps(HealthyRestoration, detector.config, model, SimpleNamespace(seed=seed))
     return detector
 
 

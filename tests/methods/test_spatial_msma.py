@@ -10,8 +10,9 @@ from bench.errors import BenchError
 from bench.reporting import SilentReporter
 from datasets.case import Case
 from methods.diffusion.score_model import ScoreModel
-from methods.msma.local_moments import grow
-from methods.msma.patch_density import PatchDensity, PatchDensityConfig, log_score_norms, spread, summary
+from methods.msma.config import PatchDensityConfig
+from methods.msma.patch_density import PatchDensity, log_score_norms, spread, summary
+from methods.parts.smoothing import grown
 
 SHAPE = (16, 16, 16)
 
@@ -101,7 +102,8 @@ def test_one_sided_maps_do_not_see_norms_that_are_too_small() -> None:
     centre = (10, 10, 10)
     both, one = (fitted(density="gaussian", one_sided=side) for side in (False, True))
     assert both.negative_log_likelihood(case)[centre] > np.quantile(both.negative_log_likelihood(case), 0.99)
-    healthy_mean = float(-torch.distributions.Normal(0, grow(one.sd, SHAPE)).log_prob(torch.tensor(0.0)).sum(0)[centre])
+    at_the_mean = torch.distributions.Normal(0, grown(one.sd, SHAPE)).log_prob(torch.tensor(0.0))
+    healthy_mean = float(-at_the_mean.sum(0)[centre])
     assert one.negative_log_likelihood(case)[centre] == pytest.approx(healthy_mean, rel=1e-4)
 
 
@@ -109,7 +111,7 @@ def test_the_gaussian_is_the_normal_density_of_the_log_norms() -> None:
     found = fitted(density="gaussian", noise_levels=1)
     case = brain(9)
     log_norms = log_score_norms(found.config, found.model, case).float()[:, 0]
-    mean, sd = (grow(moments, SHAPE).ravel() for moments in (found.mean, found.sd))
+    mean, sd = (grown(moments, SHAPE).ravel() for moments in (found.mean, found.sd))
     expected = -torch.distributions.Normal(mean, sd).log_prob(log_norms)
     values = found.negative_log_likelihood(case)
     torch.testing.assert_close(torch.from_numpy(values.ravel()), expected, rtol=1e-4, atol=1e-4)

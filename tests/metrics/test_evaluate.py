@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from metrics.definitions import METRICS, metric
+from metrics.definitions.standard import METRICS
 from metrics.evaluate import evaluate_case
 from metrics.protocol import PROTOCOLS, protocol
 
@@ -185,7 +185,6 @@ def test_shared_thresholds_must_be_given(name):
 def test_definitions_are_complete():
     assert len({definition.name for definition in METRICS}) == len(METRICS)
     assert [d.name for d in METRICS if d.headline] == ["hd99_vox", "msd_vox", "tpr", "ppv"]
-    assert metric("dice").direction == "higher" and metric("hd99_vox").direction == "lower"
-    with pytest.raises(ValueError, match=r"no metric \"dicee\""):
-        metric("dicee")
+    directions = {definition.name: definition.direction for definition in METRICS}
+    assert directions["dice"] == "higher" and directions["hd99_vox"] == "lower"
     assert {preset.missing_prediction for preset in PROTOCOLS} == {"worst-case", "drop-case"}

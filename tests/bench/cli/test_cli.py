@@ -99,6 +99,13 @@ def test_failed_case_gives_exit_code_1(monkeypatch):
     assert shown.exit_code == 1 and "should have (32, 32, 32)" in shown.output
 
 
+def test_a_method_that_cannot_run_here_is_no_failure(monkeypatch):
+    monkeypatch.setattr("methods.random.Random.skip", lambda self, context: "it needs FLAIR images")
+    for command in ("run", "fit"):
+        shown = invoke(command, "--method", "random")
+        assert shown.exit_code == 0 and "random is skipped: it needs FLAIR images" in shown.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

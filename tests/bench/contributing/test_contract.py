@@ -69,6 +69,39 @@ class OneChannelOnly(Good):
         return np.abs(image - self.mean).astype(np.float32)
 
 
+class TwoChannelsOnly(OneChannelOnly):
+    def skip(self, context):
+        return None if len(context.channels) == 2 else "it needs two channels"
+
+    def score(self, case):
+        first, second = case.image
+        return np.abs(first - second - self.mean).astype(np.float32)
+
+
+class NeverRuns(Good):
+    def skip(self, context):
+        return "it needs three channels"
+
+    def fit(self, context):
+        raise AssertionError("a method that is skipped is not fitted")
+
+
+def test_a_method_may_skip_what_it_cannot_run_on():
+    checks = check_method(TwoChannelsOnly)
+    assert [check for check in checks if check.problem] == []
+    assert checks[0].point == "T1w: is skipped, it needs two channels"
+    assert any(check.point.startswith("T1w and T2w: gives") for check in checks)
+
+
+def test_a_method_that_never_runs_was_not_checked():
+    assert check_method(NeverRuns)[-1].problem == "it skips both, so nothing was checked"
+
+
+def test_a_reason_to_skip_is_in_words():
+    wrong = type("Wrong", (Good,), {"skip": lambda self, context: True})
+    assert "in words" in (check_method(wrong)[0].problem or "")
+
+
 def test_a_good_method_passes():
     assert [check for check in check_method(Good) if check.problem] == []
 

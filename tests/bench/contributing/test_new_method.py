@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from bench.contributing.contract import check_method
-from bench.contributing.new_method import write_method
+from bench.contributing.new_method import write_method, write_plugin
 from bench.errors import BenchError
 
 
@@ -24,14 +24,29 @@ def load(path, name, monkeypatch):
     return module
 
 
-def test_the_written_method_keeps_the_contract_and_its_test_passes(checkout, tmp_path, monkeypatch):
+def test_the_written_method_keeps_the_contract_and_its_test_passes(checkout, monkeypatch):
     method, test = write_method("my-method", checkout)
     module = load(method, "methods.my_method", monkeypatch)
     assert [check for check in check_method(module.MyMethod) if check.problem] == []
-    load(test, "test_my_method", monkeypatch).test_lesions_score_higher_than_the_healthy_brain(tmp_path)
+    load(test, "test_my_method", monkeypatch).test_lesions_score_higher_than_the_healthy_brain()
 
 
-def test_names_are_checked(checkout, tmp_path):
+def test_the_same_two_files_start_a_method_of_another_package(tmp_path, monkeypatch):
+    method, test, entry_point = write_plugin("my-method", tmp_path)
+    load(method, "my_method", monkeypatch)
+    load(test, "test_my_method", monkeypatch).test_lesions_score_higher_than_the_healthy_brain()
+    assert entry_point == '[project.entry-points."bench.methods"]\nmy-method = "my_method"\n'
+
+
+def test_the_written_test_imports_one_helper_of_bench(checkout):
+    _, test = write_method("my-method", checkout)
+    lines = [line for line in test.read_text().splitlines() if line.startswith(("from", "import"))]
+    assert [line for line in lines if "bench" in line] == [
+        "from bench.contributing.contract import fitted_on_tiny_dataset"
+    ]
+
+
+def test_names_are_checked(checkout):
     with pytest.raises(BenchError, match="such as my-method"):
         write_method("My Method", checkout)
     with pytest.raises(BenchError, match="already"):

@@ -71,11 +71,18 @@ class NeverFits(Brightness):
         raise RuntimeError("out of memory")
 
 
+class NeedsFlair(Brightness):
+    info = MethodInfo(name="needs-flair", title="Needs FLAIR", reference="none")
+
+    def skip(self, context):
+        return None if "FLAIR" in context.channels else f"it needs FLAIR images, there are {context.channels}"
+
+
 @pytest.fixture(autouse=True)
 def workplace(monkeypatch):
     """The tiny dataset under every name, two more methods, no MLflow."""
     dataset = tiny_dataset(test=3)
-    methods = registry.methods() | {"brightness": Brightness, "never-fits": NeverFits}
+    methods = registry.methods() | {"brightness": Brightness, "never-fits": NeverFits, "needs-flair": NeedsFlair}
     monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: dataset)
     monkeypatch.setattr(registry, "method", methods.__getitem__)
     monkeypatch.setattr(bench.runs.evaluation, "log_run", lambda run, workspace, folder: None)
@@ -221,6 +228,44 @@ def test_failing_method_does_not_stop_the_others(tmp_path):
     assert (finished.status, finished.n) == ("finished", 3)
     (log,) = tmp_path.glob("runs/*/never-fits-*/errors.log")
     assert "Traceback" in log.read_text()
+
+
+def test_a_method_that_cannot_run_here_is_skipped_and_tried_again(tmp_path, monkeypatch):
+    messages = Reporter()
+    skipped, finished = do_run(tmp_path, "needs-flair", "brightness", messages=messages)
+    assert (skipped.status, skipped.error, skipped.n) == (
+        "skipped",
+        "it needs FLAIR images, there are ('T1w', 'T2w')",
+        0,
+    )
+    assert finished.status == "finished"
+    assert any(line.startswith("needs-flair is skipped: it needs FLAIR") for line in messages.lines)
+    assert not list(tmp_path.glob("runs/*/needs-flair-*/errors.log"))
+    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER, ("needs-flair",))
+    assert (again.status, again.error) == (skipped.status, skipped.error)
+    monkeypatch.setattr(NeedsFlair, "skip", lambda self, context: None)
+    (run_now,) = do_run(tmp_path, "needs-flair")
+    assert (run_now.status, run_now.error, run_now.n) == ("finished", None, 3)
+
+
+def test_a_skipped_method_is_no_failed_fit(tmp_path):
+    fits = fit_methods(
+        Bench(Workspace(tmp_path), Reporter()), Choice(("needs-flair",), device="cpu"), DatasetSettings()
+    )
+    assert fits.failed == {} and fits.skipped["needs-flair"].startswith("it needs FLAIR")
+
+
+def test_code_that_changed_is_told_of_until_every_case_is_scored_anew(tmp_path, monkeypatch):
+    def told(**choice):
+        messages = Reporter()
+        do_run(tmp_path, "brightness", messages=messages, **choice)
+        return any("its code has changed since; --again" in line for line in messages.lines)
+
+    monkeypatch.setattr(bench.runs.run, "source_hash", lambda detector: "package:one")
+    assert not told() and not told()
+    monkeypatch.setattr(bench.runs.run, "source_hash", lambda detector: "package:two")
+    assert told() and told()
+    assert not told(again=True) and not told()
 
 
 def test_a_method_whose_cases_all_fail_has_failed(tmp_path, monkeypatch):

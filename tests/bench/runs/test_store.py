@@ -1,6 +1,7 @@
 """Fitted components: trained once, found again, shipped, and what damage says."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,38 +11,45 @@ from bench.component import Component, ComponentConfig, FitContext
 from bench.contributing.contract import tiny_dataset
 from bench.errors import BenchError
 from bench.reporting import SilentReporter
-from bench.runs.store import Store, component_key
+from bench.runs.store import Card, Store, component_key, ship
 
 
 class MeanConfig(ComponentConfig):
     factor: float = 1.0
 
 
-class Mean(Component[MeanConfig]):
+class Mean(Component[MeanConfig, None]):
     """The mean intensity times a factor, on a tensor large enough to be shipped in half precision."""
 
     name = "mean"
     trained = 0
 
-    def __init__(self, config, value, upstream=None):
-        self.config, self.value, self.upstream = config, value, upstream
+    def __init__(self, config, value):
+        self.config, self.value = config, value
+        self.figures = {"mean": float(value[0])}
 
     @classmethod
-    def train(cls, config, train, validation, context, upstream):
+    def train(cls, config, context, upstream):
         cls.trained += 1
         assert context.checkpoint_folder is not None and context.checkpoint_folder.is_dir()
-        mean = np.mean([case.image[:, case.brain_mask].mean() for case in train]) / 3
-        return cls(config, torch.full((100,), float(mean * config.factor)), upstream)
+        mean = np.mean([case.image[:, case.brain_mask].mean() for case in context.train]) / 3
+        return cls(config, torch.full((100,), float(mean * config.factor)))
 
     def state(self):
         return {"value": self.value, "steps": torch.tensor(7)}
 
     @classmethod
     def restore(cls, config, state, device, upstream):
-        return cls(config, state["value"], upstream)
+        return cls(config, state["value"])
 
-    def numbers(self):
-        return {"mean": float(self.value[0])}
+
+class OnMean(Component[MeanConfig, Mean]):
+    """Builds on a mean, and does as it does."""
+
+    name = "on-mean"
+    __init__, state = Mean.__init__, Mean.state
+    train, restore = classmethod(Mean.train.__func__), classmethod(Mean.restore.__func__)
+    trained = 0
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +72,10 @@ def context_for(store, seed=0, **changes):
     return FitContext(**(fields | changes))
 
 
+def fitted(store, config=None):
+    return store.fitted(Mean, config or MeanConfig(), context_for(store), None)
+
+
 def test_trained_once_then_loaded(tmp_path):
     first = context_for(Store(tmp_path, shipped=None)).fitted(Mean, MeanConfig())
     second = context_for(Store(tmp_path, shipped=None)).fitted(Mean, MeanConfig())
@@ -72,13 +84,13 @@ def test_trained_once_then_loaded(tmp_path):
 
 
 def test_card_says_how_it_came_about(tmp_path):
-    store = Store(tmp_path, shipped=None)
-    found = context_for(store).fitted(Mean, MeanConfig(factor=2))
-    card = json.loads((store.places[found.key] / "card.json").read_text())
+    part = fitted(Store(tmp_path, shipped=None), MeanConfig(factor=2))
+    card = json.loads((part.folder / "card.json").read_text())
     assert card["component"] == "mean" and card["config"] == {"factor": 2.0} and card["seed"] == 0
     assert card["channels"] == ["T1w", "T2w"] and card["parameters"] == 100
-    assert card["numbers"] == {"mean": pytest.approx(found.value[0].item())}
-    assert store.places[found.key].name == f"mean-{found.key[:12]}"
+    assert card["figures"] == {"mean": pytest.approx(part.component.value[0].item())}
+    assert part.folder.name == f"mean-{part.component.key[:12]}"
+    assert (part.parameters, part.fit_s) == (card["parameters"], card["fit_s"])
 
 
 def test_key_changes_with_all_that_shapes_the_weights(tmp_path):
@@ -107,7 +119,7 @@ def test_key_changes_with_all_that_shapes_the_weights(tmp_path):
 def test_nothing_is_left_behind_by_training_that_fails(tmp_path):
     class Broken(Mean):
         @classmethod
-        def train(cls, config, train, validation, context, upstream):
+        def train(cls, config, context, upstream):
             raise RuntimeError("loss is not finite")
 
     with pytest.raises(RuntimeError):
@@ -119,11 +131,10 @@ def test_nothing_is_left_behind_by_training_that_fails(tmp_path):
 
 @pytest.mark.parametrize("file", ["weights.safetensors", "card.json"])
 def test_damaged_component_names_its_folder(tmp_path, file):
-    store = Store(tmp_path, shipped=None)
-    found = context_for(store).fitted(Mean, MeanConfig())
-    path = store.places[found.key] / file
+    place = fitted(Store(tmp_path, shipped=None)).folder
+    path = place / file
     path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(BenchError, match=rf"{store.places[found.key]} is damaged or incomplete: remove"):
+    with pytest.raises(BenchError, match=rf"{place} is damaged or incomplete: remove"):
         context_for(Store(tmp_path, shipped=None)).fitted(Mean, MeanConfig())
     path.unlink()
     with pytest.raises(BenchError, match="damaged or incomplete"):
@@ -131,30 +142,56 @@ def test_damaged_component_names_its_folder(tmp_path, file):
 
 
 def test_shipped_components_need_no_training_and_are_half_the_size(tmp_path):
-    store = Store(tmp_path / "own", shipped=None)
-    trained = context_for(store).fitted(Mean, MeanConfig())
-    (place,) = store.ship(tmp_path / "weights")
-    elsewhere = Store(tmp_path / "fresh", shipped=tmp_path / "weights")
-    found = context_for(elsewhere).fitted(Mean, MeanConfig())
-    assert Mean.trained == 1 and elsewhere.places[found.key] == place
+    trained = fitted(Store(tmp_path / "own", shipped=None))
+    (place,) = ship([trained], tmp_path / "weights")
+    found = fitted(Store(tmp_path / "fresh", shipped=tmp_path / "weights"))
+    assert Mean.trained == 1 and found.folder == place
     assert not (tmp_path / "fresh").exists()
-    assert found.value.dtype == torch.float32
-    assert torch.allclose(found.value, trained.value, rtol=1e-3)
-    assert elsewhere.cards[found.key].precision == "float16"
+    assert found.component.value.dtype == torch.float32
+    assert torch.allclose(found.component.value, trained.component.value, rtol=1e-3)
+    assert json.loads((place / "card.json").read_text())["precision"] == "float16"
 
 
 def test_the_workspace_comes_before_what_is_shipped(tmp_path):
-    store = Store(tmp_path / "own", shipped=None)
-    context_for(store).fitted(Mean, MeanConfig())
-    store.ship(tmp_path / "weights")
-    both = Store(tmp_path / "own", shipped=tmp_path / "weights")
-    found = context_for(both).fitted(Mean, MeanConfig())
-    assert both.places[found.key].parent == tmp_path / "own"
+    ship([fitted(Store(tmp_path / "own", shipped=None))], tmp_path / "weights")
+    found = fitted(Store(tmp_path / "own", shipped=tmp_path / "weights"))
+    assert found.folder.parent == tmp_path / "own"
 
 
 def test_shipping_keeps_values_that_half_precision_cannot_hold(tmp_path):
-    store = Store(tmp_path / "own", shipped=None)
-    trained = context_for(store).fitted(Mean, MeanConfig(factor=1e9))
-    store.ship(tmp_path / "weights")
-    found = context_for(Store(tmp_path / "fresh", shipped=tmp_path / "weights")).fitted(Mean, MeanConfig(factor=1e9))
-    assert torch.equal(found.value, trained.value)
+    trained = fitted(Store(tmp_path / "own", shipped=None), MeanConfig(factor=1e9))
+    ship([trained], tmp_path / "weights")
+    found = fitted(Store(tmp_path / "fresh", shipped=tmp_path / "weights"), MeanConfig(factor=1e9))
+    assert torch.equal(found.component.value, trained.component.value)
+
+
+def test_cards_of_an_older_bench_are_read(tmp_path):
+    place = fitted(Store(tmp_path, shipped=None)).folder
+    card = (place / "card.json").read_text()
+    (place / "card.json").write_text(card.replace('"figures"', '"numbers"'))
+    assert fitted(Store(tmp_path, shipped=None)).folder == place
+    assert Mean.trained == 1
+
+
+def test_a_part_is_built_on_what_its_class_names(tmp_path):
+    context = context_for(Store(tmp_path, shipped=None))
+    mean = context.fitted(Mean, MeanConfig())
+    assert context.fitted(OnMean, MeanConfig(), upstream=mean).key != mean.key
+    with pytest.raises(BenchError, match="OnMean builds on Mean, not on nothing"):
+        context.fitted(OnMean, MeanConfig())
+    with pytest.raises(BenchError, match="Mean builds on nothing, not on Mean"):
+        context.fitted(Mean, MeanConfig(), upstream=mean)
+
+
+def test_the_context_keeps_what_it_gave_out(tmp_path):
+    first = context_for(Store(tmp_path, shipped=None))
+    found = first.fitted(Mean, MeanConfig())
+    (part,) = first.parts
+    assert part.component is found and part.parameters == 100 and part.spent_s > 0
+
+
+def test_the_shipped_cards_are_cards():
+    for path in sorted(Path(__file__).parents[3].glob("weights/*/card.json")):
+        card = Card.model_validate_json(path.read_text())
+        assert path.parent.name == f"{card.component}-{card.key[:12]}"
+        assert '"figures"' in path.read_text()

@@ -1,20 +1,10 @@
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 
 from bench.component import FitContext
+from bench.reporting import SilentReporter
 from datasets.case import Case
 from methods.diffusion.config import ScoreModelConfig
-
-
-class Quiet:
-    @contextmanager
-    def task(self, description: str, total: int) -> Iterator[Any]:
-        yield lambda steps=1, note="": None
 
 
 def ball_case(name: str, seed: int, channels: int = 2, size: int = 32) -> Case:
@@ -55,7 +45,8 @@ def tiny() -> ScoreModelConfig:
     )
 
 
-def make_context(cases: list[Case], folder: Path | None = None) -> FitContext:
+@pytest.fixture
+def context(cases: list[Case]) -> FitContext:
     return FitContext(
         train=cases,
         validation=cases,
@@ -64,16 +55,5 @@ def make_context(cases: list[Case], folder: Path | None = None) -> FitContext:
         seed=0,
         device="cpu",
         store=None,  # type: ignore[arg-type]
-        reporter=Quiet(),
-        checkpoint_folder=folder,
+        reporter=SilentReporter(),
     )
-
-
-@pytest.fixture
-def context(cases: list[Case]) -> FitContext:
-    return make_context(cases)
-
-
-@pytest.fixture
-def resumable(cases: list[Case], tmp_path: Path) -> FitContext:
-    return make_context(cases, tmp_path)

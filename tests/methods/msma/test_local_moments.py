@@ -1,7 +1,8 @@
 import numpy as np
 import torch
 
-from methods.msma.local_moments import SMALLEST_SD, LocalMoments, grow
+from methods.msma.local_moments import SMALLEST_SD, LocalMoments
+from methods.parts.smoothing import grown
 
 
 def test_moments_of_many_cases_are_their_mean_and_sd() -> None:
@@ -16,7 +17,7 @@ def test_moments_of_many_cases_are_their_mean_and_sd() -> None:
     np.testing.assert_allclose(mean[1], -2.0, atol=0.15)
     np.testing.assert_allclose(sd[0], 0.5, rtol=0.1)
     np.testing.assert_allclose(sd[1], 1.5, rtol=0.1)
-    np.testing.assert_allclose(grow(mean, (8, 8, 8))[0], 1.0, atol=0.05)
+    np.testing.assert_allclose(grown(mean, (8, 8, 8))[0], 1.0, atol=0.05)
 
 
 def test_voxels_outside_the_brain_do_not_pull_the_mean() -> None:

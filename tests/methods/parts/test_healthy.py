@@ -1,77 +1,120 @@
-from typing import Any
+from typing import ClassVar, Self
 
 import numpy as np
 import pytest
+import torch
+from pydantic import Field
 
+from bench.component import Component, ComponentConfig, FitContext
 from bench.contributing.contract import tiny_dataset
 from bench.errors import BenchError
+from bench.reporting import SilentReporter
+from bench.runs.store import Store
+from datasets.case import Case, FloatArray
+from datasets.dataset import Dataset
 from methods.parts.difference import difference_map
-from methods.parts.healthy import HealthyMean, HealthyMeanConfig, finished_map
+from methods.parts.healthy import HealthyMean, HealthyMeanConfig, RelativeConfig, RelativeMaps, finished_map
 
 BOX = (slice(0, 32),) * 3
 
 
-class MeanOfTwos(HealthyMean):
-    """Healthy maps are 2 everywhere in the brain."""
+class Value(Component[ComponentConfig, None]):
+    """A model that knows one number, 2."""
 
-    name = "mean-of-twos"
+    name = "value"
 
     @classmethod
-    def raw_map(cls, settings: dict[str, Any], upstream: Any, seed: int) -> Any:
-        return lambda case: np.where(case.brain_mask, np.float32(2), np.float32(0))
+    def train(cls, config: ComponentConfig, context: FitContext, upstream: None) -> Self:
+        return cls()
+
+    def state(self) -> dict[str, torch.Tensor]:
+        return {"value": torch.tensor(2.0)}
+
+    @classmethod
+    def restore(cls, config: ComponentConfig, state: dict[str, torch.Tensor], device: str, upstream: None) -> Self:
+        return cls()
 
 
-class Context:
-    seed = 0
+class TimesConfig(RelativeConfig):
+    not_in_raw_map: ClassVar[frozenset[str]] = RelativeConfig.not_in_raw_map | {"at_once"}
 
-    def __init__(self, train: Any) -> None:
-        self.train = train
+    factor: float = Field(1.0, description="of the map")
+    at_once: int = Field(10, description="shapes no map")
+
+
+class HealthyTwos(HealthyMean[TimesConfig, Value]):
+    """Raw maps are 2 times a factor everywhere in the brain."""
+
+    name = "healthy-twos"
 
     @staticmethod
-    def progress(description: str, total: int) -> Any:
-        from bench.reporting import SilentReporter
-
-        return SilentReporter().task(description, total)
+    def raw_map(config: TimesConfig, model: Value, seed: int, case: Case) -> FloatArray:
+        assert config.at_once in (10, 3)
+        return np.where(case.brain_mask, np.float32(2 * config.factor), np.float32(0))
 
 
 @pytest.fixture
-def dataset() -> Any:
+def dataset() -> Dataset:
     return tiny_dataset()
 
 
-def healthy_twos(dataset: Any) -> HealthyMean:
-    return MeanOfTwos.train(HealthyMeanConfig(cases=3), Context(dataset.train), None)  # type: ignore[arg-type]
+@pytest.fixture
+def context(dataset: Dataset, tmp_path) -> FitContext:  # type: ignore[no-untyped-def]
+    store = Store(tmp_path, shipped=None)
+    return FitContext(dataset.train, dataset.validation, dataset.channels, "test", 0, "cpu", store, SilentReporter())
 
 
-def test_a_map_is_divided_by_the_healthy_mean_at_its_place(dataset: Any) -> None:
+def test_healthy_maps_become_one(dataset: Dataset, context: FitContext) -> None:
+    config = TimesConfig(factor=3, healthy_cases=3)
+    maps = RelativeMaps(HealthyTwos, config, context.fitted(Value, ComponentConfig()), context)
+    case = dataset.test[0]
+    finished = maps.of(case)
+    assert np.allclose(finished[case.brain_mask], 1, atol=1e-3)
+    assert not finished[~case.brain_mask].any()
+
+
+def test_without_healthy_cases_the_map_is_the_raw_one(dataset: Dataset, context: FitContext) -> None:
+    maps = RelativeMaps(HealthyTwos, TimesConfig(factor=3), context.fitted(Value, ComponentConfig()), context)
+    assert set(np.unique(maps.of(dataset.test[0]))) == {0, 6}
+    assert len(context.parts) == 1
+
+
+def test_only_what_shapes_the_raw_map_is_its_identity(context: FitContext) -> None:
+    value = context.fitted(Value, ComponentConfig())
+
+    def key(**settings: float) -> str:
+        healthy = RelativeMaps(HealthyTwos, TimesConfig(**{"healthy_cases": 2, **settings}), value, context).healthy
+        assert healthy is not None
+        return healthy.key
+
+    assert key() == key(smoothing_mm=2) == key(at_once=3)
+    assert len({key(), key(factor=2), key(healthy_cases=3)}) == 3
+    config = HealthyMeanConfig(method=TimesConfig(factor=2, at_once=3), cases=4)
+    assert config.model_dump(mode="json") == {"method": {"factor": 2.0}, "cases": 4}
+
+
+def test_a_map_is_divided_by_the_healthy_mean_at_its_place(dataset: Dataset) -> None:
     case = dataset.test[0]
     raw = np.where(case.brain_mask, np.float32(3), np.float32(0))
-    finished = finished_map(case, raw, healthy_twos(dataset), 0)
+    finished = finished_map(case, raw, np.full(case.brain_mask.shape, np.float32(2)), 0)
     assert np.allclose(finished[case.brain_mask], 1.5, atol=1e-3)
     assert not finished[~case.brain_mask].any()
 
 
-def test_the_mean_survives_the_store(dataset: Any) -> None:
-    found = healthy_twos(dataset)
-    again = MeanOfTwos.restore(found.config, found.state(), "cpu", None)
-    assert again.mean.shape == found.mean.shape
-    assert np.allclose(again.mean, found.mean, atol=1e-3)
-
-
-def test_another_grid_is_refused_in_one_sentence(dataset: Any) -> None:
+def test_another_grid_is_refused_in_one_sentence(dataset: Dataset) -> None:
     case = dataset.test[0]
     with pytest.raises(BenchError, match=r"test-0 has a grid of \(8, 8, 8\)"):
-        finished_map(case, np.zeros((8, 8, 8), np.float32), healthy_twos(dataset), 0)
+        finished_map(case, np.zeros((8, 8, 8), np.float32), np.ones((32, 32, 32), np.float32), 0)
 
 
-def test_smoothing_keeps_an_even_map_even_up_to_the_rim(dataset: Any) -> None:
+def test_smoothing_keeps_an_even_map_even_up_to_the_rim(dataset: Dataset) -> None:
     case = dataset.test[0]
     anomaly_map = finished_map(case, difference_map(case, BOX, case.image + 1), None, smoothing_mm=4)
     assert np.allclose(anomaly_map[case.brain_mask], 2, atol=1e-4)
     assert not anomaly_map[~case.brain_mask].any()
 
 
-def test_smoothing_spreads_one_voxel_by_its_millimetres(dataset: Any) -> None:
+def test_smoothing_spreads_one_voxel_by_its_millimetres(dataset: Dataset) -> None:
     case = dataset.test[0]
     reconstruction = case.image.copy()
     reconstruction[0, 16, 16, 16] += 1
