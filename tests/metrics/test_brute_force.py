@@ -49,7 +49,7 @@ def searched(anomaly_map, truth, brain, spacing_mm, protocol):
     candidates = np.linspace(*np.quantile(values, protocol.window_quantiles), protocol.candidates)
     if not truth.any():
         return candidates[-1]
-    tried: list[float] = []
+    tried = []
     for threshold in candidates:
         prediction = predicted(anomaly_map, brain, threshold, protocol, protocol.search_min_voxels)
         distance = np.inf

@@ -15,7 +15,7 @@ def double(x):
 
 
 def test_without_a_place_for_the_cache_kernels_are_compiled_all_the_same(monkeypatch):
-    njit = module.njit  # type: ignore[attr-defined]
+    njit = module.njit
 
     def njit_without_cache(**options):
         if options.get("cache"):
