@@ -109,7 +109,7 @@ def test_a_method_that_cannot_run_here_is_no_failure(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("run", "--method", "zscor"), "There is no method 'zscor': did you mean 'zscore'"),
+        (("run", "--method", "zscor"), "There is no method 'zscor', did you mean 'zscore'"),
         (("run", "--method", "zscore", "--set", "moments.smooth=1"), "no such setting"),
         (("run", "--method", "zscore", "--protocol", "papr"), 'did you mean "paper"'),
         (("run", "--method", "zscore", "--lesion-load-ml", "-3"), "lesions.lesion_load_ml = -3.0 is wrong"),
