@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.lesions.simulation import LesionSettings
+from bench.runs.workspace import Workspace
+from datasets import bids, phantom
+from datasets.lesions.settings import LesionSettings
 from datasets.load import load_dataset
-from datasets.settings import DatasetSettings
 from metrics.definitions.standard import METRICS
 from metrics.evaluate import evaluate_case
 from metrics.protocol import protocol
@@ -25,15 +26,12 @@ def main() -> None:
     parser.add_argument("--lesion-atlas", type=Path)
     parser.add_argument("--protocol", default="paper")
     arguments = parser.parse_args()
-    workspace = Path(os.environ.get("BENCH_WORKSPACE", ".bench"))
-    dataset = load_dataset(
-        DatasetSettings(
-            name="bids" if arguments.root else "phantom",
-            root=arguments.root,
-            lesions=LesionSettings(atlas=arguments.lesion_atlas),
-            cache_folder=workspace / "datasets",
-        )
+    workspace = Workspace(Path(os.environ.get("BENCH_WORKSPACE", ".bench")))
+    lesions = LesionSettings(atlas=arguments.lesion_atlas)
+    settings = (
+        bids.Settings(root=arguments.root, lesions=lesions) if arguments.root else phantom.Settings(lesions=lesions)
     )
+    dataset = load_dataset(settings, workspace.datasets)
     rows = []
     for case in dataset.test:
         assert case.lesion_mask is not None

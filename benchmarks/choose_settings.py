@@ -20,9 +20,7 @@ from bench.reporting import SilentReporter
 from bench.runs.presets import resolve
 from bench.runs.scoring import fitted_detector
 from bench.runs.store import Store
-from datasets.lesions.simulation import LesionSettings
-from datasets.load import load_dataset
-from datasets.settings import DatasetSettings
+from datasets.load import dataset_settings, load_dataset
 from methods.parts.smoothing import blurred_inside
 from metrics.evaluate import evaluate_case
 from metrics.protocol import protocol
@@ -59,14 +57,8 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, default=Path(".bench"))
     chosen = parser.parse_args()
     set_up_processor(chosen.threads)  # as `bench run` does
-    dataset = load_dataset(
-        DatasetSettings(
-            name=chosen.dataset,
-            preset=chosen.preset,
-            lesions=LesionSettings(set=chosen.lesions),
-            cache_folder=chosen.workspace / "datasets",
-        )
-    )
+    settings = dataset_settings(chosen.dataset, {"preset": chosen.preset, "lesions": {"set": chosen.lesions}})
+    dataset = load_dataset(settings, chosen.workspace / "datasets")
     cases = [dataset.validation_lesions[i] for i in range(min(chosen.cases, len(dataset.validation_lesions)))]
     detector_class = method(chosen.method)
     store = Store(chosen.workspace / "components")

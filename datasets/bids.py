@@ -2,21 +2,35 @@
 
 from pathlib import Path
 
+from pydantic import Field
+
 from bench.errors import BenchError
+from bench.settings import AbsolutePath
 from datasets.dataset import Dataset
 from datasets.scans.bids_layout import find_subjects
 from datasets.scans.dataset import scans_dataset
 from datasets.scans.inspection import Folder
 from datasets.scans.splits import named_splits
-from datasets.settings import DatasetSettings
+from datasets.settings import ScanSettings
+
+NAME = "bids"
+DESCRIPTION = "your own folder with BIDS names: T1w with or without T2w (--root DIR)"
 
 
-def load(settings: DatasetSettings) -> Dataset:
+class Settings(ScanSettings):
+    """A folder, and perhaps one of healthy subjects beside it."""
+
+    train_root: AbsolutePath | None = Field(
+        None, description="healthy folder to learn from when root holds only test subjects"
+    )
+
+
+def load(settings: Settings, cache_folder: Path) -> Dataset:
     """The dataset `bids`. BenchError for a folder that cannot be used; bad subjects are set aside."""
     if settings.root is None:
         raise BenchError("The dataset bids needs a folder: name it with --root.")
     healthy = bids_folder(settings.train_root) if settings.train_root else None
-    return scans_dataset("bids", settings, bids_folder(settings.root), healthy)
+    return scans_dataset(NAME, settings, cache_folder, bids_folder(settings.root), healthy)
 
 
 def bids_folder(root: Path) -> Folder:

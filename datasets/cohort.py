@@ -10,25 +10,36 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import Field
+
 from bench.errors import BenchError
+from bench.settings import AbsolutePath
 from datasets.bids import bids_folder
 from datasets.dataset import Dataset, SetAside
 from datasets.scans.bids_layout import SubjectFiles
 from datasets.scans.dataset import scans_dataset
 from datasets.scans.inspection import Folder
-from datasets.settings import DatasetSettings
+from datasets.settings import ScanSettings
 
+NAME = "cohort"
+DESCRIPTION = "the paper's ABCD + HCP-D selection (--root DIR, with a CBCL table)"
 HIGHEST_T_SCORE = 66
 ID_COLUMNS = ("participant_id", "src_subject_id", "subjectkey")
 T_SCORE_ENDINGS = ("_t", "tscore", "t_score")
 
 
-def load(settings: DatasetSettings) -> Dataset:
+class Settings(ScanSettings):
+    """A folder, and the table that says who is in the cohort."""
+
+    table: AbsolutePath | None = Field(None, description="table of CBCL t-scores (CSV)")
+
+
+def load(settings: Settings, cache_folder: Path) -> Dataset:
     """The dataset `cohort`. BenchError for a folder or table that cannot be used."""
     if settings.root is None or settings.table is None:
         raise BenchError("The dataset cohort needs --root, a folder of scans, and --table, their CBCL t-scores.")
     folder = selected(bids_folder(settings.root), highest_t_scores(settings.table))
-    return scans_dataset("cohort", settings, folder)
+    return scans_dataset(NAME, settings, cache_folder, folder)
 
 
 def selected(folder: Folder, t_scores: dict[str, float]) -> Folder:

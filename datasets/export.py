@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.files import write_json, write_text
+from bench.files import save_nifti, write_json, write_text
 from bench.reporting import Reporter
-from bench.runs.run_folder import save_nifti
 from datasets.case import Case
 from datasets.dataset import Dataset
+from datasets.scans.names import anat_folder, subject_of
 from datasets.scans.splits import SPLITS
 
 
@@ -29,7 +29,7 @@ def export_dataset(dataset: Dataset, target: Path, splits: Sequence[str], report
         for split, cases in chosen.items():
             for case in cases:
                 _write_case(case, target)
-                rows.append(f"{case.id.split('_')[0]}\t{split}")
+                rows.append(f"{subject_of(case.id)}\t{split}")
                 tick(note=case.id)
     write_text(table, "\n".join(dict.fromkeys(rows)) + "\n")
     return sum(map(len, chosen.values()))
@@ -52,14 +52,12 @@ def _describe(dataset: Dataset, target: Path) -> None:
 
 
 def _write_case(case: Case, target: Path) -> None:
-    subject, _, session = case.id.partition("_")
-    place = Path(subject, session, "anat")
     volumes = {f"images/{channel}": image for channel, image in zip(case.channels, case.image, strict=True)}
     volumes["images/desc-brain_mask"] = case.brain_mask
     if case.lesion_mask is not None:
         volumes["labels/label-lesion_mask"] = case.lesion_mask
     for name, volume in volumes.items():
         part, _, suffix = name.partition("/")
-        path = target / part / place / f"{case.id}_{suffix}.nii.gz"
+        path = target / part / anat_folder(case.id) / f"{case.id}_{suffix}.nii.gz"
         if not path.exists():
             save_nifti(path, volume, case.affine)

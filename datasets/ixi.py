@@ -15,16 +15,22 @@ from datasets.dataset import Dataset, SetAside
 from datasets.scans.bids_layout import SubjectFiles, only_one
 from datasets.scans.dataset import scans_dataset
 from datasets.scans.inspection import Folder
-from datasets.settings import DatasetSettings
+from datasets.settings import ScanSettings
 
+NAME = "ixi"
+DESCRIPTION = "IXI healthy adults as downloaded and brain-extracted by you (--root DIR)"
 PAGE = "https://brain-development.org/ixi-dataset/"
 
 
-def load(settings: DatasetSettings) -> Dataset:
+class Settings(ScanSettings):
+    """The folder that both archives were unpacked in."""
+
+
+def load(settings: Settings, cache_folder: Path) -> Dataset:
     """The dataset `ixi`. BenchError for a folder that cannot be used; bad subjects are set aside."""
     if settings.root is None:
         raise BenchError(f"The dataset ixi needs a folder: download it from {PAGE} and name it with --root.")
-    return scans_dataset("ixi", settings, ixi_folder(settings.root))
+    return scans_dataset(NAME, settings, cache_folder, ixi_folder(settings.root))
 
 
 def ixi_folder(root: Path) -> Folder:
@@ -48,5 +54,5 @@ def ixi_folder(root: Path) -> Folder:
             set_aside.append(SetAside(subject, str(problem)))
             continue
         images = {"T1w": path} | ({"T2w": t2w[scan]} if t2w else {})
-        subjects.append(SubjectFiles(subject, subject, images, mask))
+        subjects.append(SubjectFiles(subject, images, mask))
     return Folder(root, subjects, set_aside)

@@ -5,30 +5,35 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from bench.errors import BenchError
-from datasets.case import Affine, BoolArray, Case
+from bench.files import read_mask
+from bench.settings import AbsolutePath
+from datasets.case import Case
 from datasets.dataset import Dataset
 from datasets.fingerprint import file_hash, fingerprint
-from datasets.preparing.resampling import whole_voxel_transform
+from datasets.preparing.grids import check_same_grid
+from datasets.scans.names import says_brain_mask, says_lesion, says_t1w
 from datasets.scans.pairing import by_subject, nifti_files
-from datasets.scans.reading import extracted_brain, read_image, read_volume
+from datasets.scans.reading import read_brain
+from datasets.settings import DatasetSettings
 
-VERSION = 1  # part of fingerprints: raise it when masks are read differently
 NAME = "labels"
+DESCRIPTION = "lesion masks alone, for maps made elsewhere (bench evaluate MAPS --labels DIR)"
+VERSION = 1  # part of fingerprints: raise it when masks are read differently
 
 
-class LabelSettings(BaseModel):
+class Settings(DatasetSettings):
     """Where lesion masks lie, and brain masks when they lie elsewhere."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    labels: AbsolutePath = Field(description="folder of lesion masks")
+    brain_masks: AbsolutePath | None = Field(
+        None, description="folder of brain masks; None when they are beside the labels"
+    )
 
-    labels: Path
-    brain_masks: Path | None = None
 
-
-def labels_dataset(settings: LabelSettings) -> Dataset:
+def load(settings: Settings, cache_folder: Path) -> Dataset:
     """Test cases without images, one for each label; their masks are read when they are asked for.
 
     Labels are the files with `lesion` in their names or, where no name says so, all but the brain masks. An
@@ -38,7 +43,7 @@ def labels_dataset(settings: LabelSettings) -> Dataset:
     """
     files = nifti_files(settings.labels)
     labels = by_subject(
-        [f for f in files if "lesion" in _name(f)] or [f for f in files if not (is_brain(f) or is_image(f))], "label"
+        [f for f in files if says_lesion(f)] or [f for f in files if not (says_brain_mask(f) or says_t1w(f))], "label"
     )
     if not labels:
         raise BenchError(f"{settings.labels} holds brain masks only: name the folder of the lesion masks.")
@@ -68,27 +73,13 @@ def labels_dataset(settings: LabelSettings) -> Dataset:
 def brain_masks(folder: Path) -> dict[str, Path]:
     """Subject id -> its brain mask: the files with `brain` and `mask` in their names, or all where none has."""
     files = nifti_files(folder)
-    return by_subject([path for path in files if is_brain(path)] or files, "brain mask")
+    return by_subject([path for path in files if says_brain_mask(path)] or files, "brain mask")
 
 
 def brains_beside(files: Sequence[Path]) -> dict[str, Path]:
     """Subject id -> its brain mask or, without one, its T1w image, among the files of a folder of labels."""
-    images = by_subject([path for path in files if is_image(path)], "T1w image")
-    return images | by_subject([path for path in files if is_brain(path)], "brain mask")
-
-
-def is_image(path: Path) -> bool:
-    """Whether a file's name is that of a T1w image."""
-    return path.name.split(".nii")[0].endswith("_T1w")
-
-
-def is_brain(path: Path) -> bool:
-    """Whether a file's name is that of a brain mask."""
-    return "brain" in _name(path) and "mask" in _name(path) and "lesion" not in _name(path)
-
-
-def _name(path: Path) -> str:
-    return path.name.lower()
+    images = by_subject([path for path in files if says_t1w(path)], "T1w image")
+    return images | by_subject([path for path in files if says_brain_mask(path)], "brain mask")
 
 
 class LabelledCases(Sequence[Case]):
@@ -106,50 +97,5 @@ class LabelledCases(Sequence[Case]):
             raise BenchError(f"{name} has no brain mask: put {name}_desc-brain_mask.nii.gz beside the others.")
         lesion_mask, affine = read_mask(self.labels[name])
         brain_mask, brain_affine = read_brain(self.brains[name])
-        check_grid(self.brains[name], brain_mask.shape, brain_affine, self.labels[name], lesion_mask.shape, affine)
+        check_same_grid(self.brains[name], brain_mask.shape, brain_affine, self.labels[name], lesion_mask.shape, affine)
         return Case(name, np.empty((0, *brain_mask.shape), np.float32), brain_mask, lesion_mask, affine, ())
-
-
-def read_brain(path: Path) -> tuple[BoolArray, Affine]:
-    """A brain mask (X, Y, Z), or that of a brain-extracted image, and its affine. BenchError when unusable."""
-    if not is_image(path):
-        return read_mask(path)
-    image, affine = read_image(path)
-    return extracted_brain(image, path, affine), affine
-
-
-def read_mask(path: Path) -> tuple[BoolArray, Affine]:
-    """A mask (X, Y, Z), voxels of at least 0.5, and its affine. BenchError for a file that cannot be used."""
-    volume, affine = read_volume(path)
-    return volume >= 0.5, affine
-
-
-def check_grid(
-    path: Path,
-    shape: tuple[int, ...],
-    affine: Affine,
-    other: Path | str,
-    other_shape: tuple[int, ...],
-    other_affine: Affine,
-) -> None:
-    """BenchError, with both values, when a file does not lie on the grid of another one."""
-    if shape != other_shape:
-        raise BenchError(f"{path} has the shape {shape}, but {other} has {other_shape}: resample one to the other.")
-    if not same_place(affine, other_affine, shape):
-        raise BenchError(
-            f"{path} has the affine {shown(affine)}, but {other} has {shown(other_affine)}: resample one to the other."
-        )
-
-
-def same_place(affine: Affine, other: Affine, shape: tuple[int, ...]) -> bool:
-    """Whether every voxel of a grid lies where the other grid has it, to within a twentieth of a voxel."""
-    if abs(np.linalg.det(affine[:3, :3])) < 1e-6:
-        return False
-    x, y, z = shape
-    whole = whole_voxel_transform(np.linalg.inv(affine) @ other, (x, y, z))
-    return whole is not None and np.array_equal(whole, np.eye(4))
-
-
-def shown(affine: Affine) -> str:
-    """The upper three rows of an affine, in one line."""
-    return "[" + "; ".join(" ".join(f"{value:.4g}" for value in row) for row in affine[:3]) + "]"

@@ -1,31 +1,106 @@
-"""From a dataset's name to the dataset."""
+"""From a dataset's name to its settings and to the dataset.
 
-import difflib
-from importlib import import_module
-from typing import cast
+To add a dataset, write one module with NAME, DESCRIPTION, Settings and load: in this folder, or in a package of your
+own that names it under the entry-point group `bench.datasets`. `bench check-dataset NAME` checks it. A template:
+bench/contributing/templates/dataset.py.txt.
+"""
 
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from bench.discovery import Kind
 from bench.errors import BenchError
+from bench.settings import validated
 from datasets.dataset import Dataset
 from datasets.settings import DatasetSettings
 
-# name -> (module with a `load(settings) -> Dataset`, one line for `bench datasets`); imported when asked for
-LOADERS = {
-    "phantom": ("datasets.phantom", "synthetic healthy brains, T1w and T2w, made here: nothing to download"),
-    "bids": ("datasets.bids", "your own folder with BIDS names: T1w with or without T2w (--root DIR)"),
-    "ixi": ("datasets.ixi", "IXI healthy adults as downloaded and brain-extracted by you (--root DIR)"),
-    "cohort": ("datasets.cohort", "the paper's ABCD + HCP-D selection (--root DIR, with a CBCL table)"),
-}
+
+class DatasetSource(Protocol):
+    """A dataset as a module (or any object) that brings it along.
+
+    Attributes:
+        NAME: What `--dataset` takes.
+        DESCRIPTION: One line for `bench datasets`.
+        Settings: What a user can choose: a subclass of `DatasetSettings`.
+    """
+
+    NAME: str
+    DESCRIPTION: str
+    Settings: type[DatasetSettings]
+
+    def load(self, settings: Any, cache_folder: Path) -> Dataset:
+        """The dataset.
+
+        Args:
+            settings: An instance of its own `Settings`.
+            cache_folder: Where it may keep prepared cases, under names that tell all that shapes them.
+
+        Returns:
+            Its three splits as lazy sequences of cases; nothing is read that `len` and fingerprints do not need.
+
+        Raises:
+            BenchError: When there is nothing to load, in a sentence that names the field or folder and what to do.
+        """
 
 
-def load_dataset(settings: DatasetSettings) -> Dataset:
-    """The dataset that `settings.name` names. BenchError for an unknown name or an unusable folder."""
-    if settings.name not in LOADERS:
-        nearest = difflib.get_close_matches(settings.name, LOADERS, n=1, cutoff=0.0)[0]
-        raise BenchError(f"There is no dataset '{settings.name}'; did you mean '{nearest}'? See `bench datasets`.")
-    module, _ = LOADERS[settings.name]
-    return cast(Dataset, import_module(module).load(settings))
+def _sources(found: object) -> list[tuple[str, DatasetSource]]:
+    """What a module of this package offers, or an entry point: one dataset, or none in the modules that help."""
+    missing = [name for name in ("NAME", "DESCRIPTION", "Settings", "load") if not hasattr(found, name)]
+    if missing:
+        if inspect.ismodule(found) and found.__name__.startswith("datasets."):
+            return []
+        raise TypeError(f"{getattr(found, '__name__', found)} is no dataset, it lacks {', '.join(missing)}")
+    source = cast(DatasetSource, found)
+    return [(source.NAME, source)]
+
+
+DATASETS = Kind("dataset", "datasets", "bench.datasets", _sources)
+
+
+def dataset_settings(name: str, given: Mapping[str, object]) -> DatasetSettings:
+    """The settings of a dataset with these values, nested ones as mappings.
+
+    BenchError for an unknown name, and for a field or value that it does not take.
+    """
+    return validated(DATASETS.get(name).Settings, given, f"dataset {name}")
+
+
+def load_dataset(settings: DatasetSettings, cache_folder: Path) -> Dataset:
+    """The dataset whose settings these are. BenchError when it cannot be loaded."""
+    return source_of(settings).load(settings, cache_folder)
 
 
 def dataset_names() -> dict[str, str]:
     """Every dataset's name and one line about it, for `bench datasets`."""
-    return {name: description for name, (_, description) in LOADERS.items()}
+    return {name: source.DESCRIPTION for name, source in DATASETS.all().items()}
+
+
+def source_of(settings: DatasetSettings) -> DatasetSource:
+    """The dataset that settings belong to."""
+    for source in DATASETS.all().values():
+        if type(settings) is source.Settings:
+            return source
+    raise BenchError(f"{type(settings).__name__} are the settings of no dataset: `bench datasets` lists what there is.")
+
+
+def settings_as_json(settings: DatasetSettings) -> str:
+    """Text from which `settings_from_json` makes the same settings, with the dataset's name."""
+    content = {"name": source_of(settings).NAME, **settings.model_dump(mode="json")}
+    return json.dumps(content, indent=1) + "\n"
+
+
+# Settings written before each dataset had its own hold all of these, also those that the dataset never read.
+ONCE_SHARED = {"root", "train_root", "table", "preset", "seed", "align", "lesions", "cases", "cache_folder"}
+
+
+def settings_from_json(text: str) -> DatasetSettings:
+    """The inverse of `settings_as_json`; ValueError or BenchError for text that is something else."""
+    content = json.loads(text)
+    if not isinstance(content, dict):
+        raise ValueError("the settings of a dataset are a mapping")
+    name = content.pop("name", "labels")  # those of labels were written without a name
+    reads = DATASETS.get(name).Settings.model_fields
+    return dataset_settings(name, {key: content[key] for key in content if key in reads or key not in ONCE_SHARED})

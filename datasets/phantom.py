@@ -1,16 +1,24 @@
 """The embedded dataset: a healthy cohort made from the ICBM152 tissue maps packaged with nilearn."""
 
+from pathlib import Path
+from typing import Literal
+
 import numpy as np
+from pydantic import Field
 
 from bench.seeds import derived_seed, numpy_generator
 from datasets.cache import LazyCases
 from datasets.case import Affine, BoolArray, Case, FloatArray
 from datasets.dataset import Dataset
-from datasets.fingerprint import fingerprint, lesion_identity
-from datasets.lesions import simulation as lesions
+from datasets.fingerprint import fingerprint
+from datasets.lesions.generator import simulate_lesions
+from datasets.lesions.identity import lesion_identity
+from datasets.lesions.settings import LesionSettings, described
 from datasets.preparing import preparation
-from datasets.settings import DatasetSettings
+from datasets.settings import LesionedSettings
 
+NAME = "phantom"
+DESCRIPTION = "synthetic healthy brains, T1w and T2w, made here: nothing to download"
 VERSION = 1  # part of fingerprints: raise it when subjects change
 SIZES = {  # train, validation, test; those of the preset "paper" are the paper's
     "cpu": (64, 16, 12),
@@ -18,6 +26,12 @@ SIZES = {  # train, validation, test; those of the preset "paper" are the paper'
     "paper": (1320, 165, 165),
 }
 CHANNELS = ("T1w", "T2w")
+
+
+class Settings(LesionedSettings):
+    """Its size."""
+
+    preset: Literal["cpu", "gpu", "paper"] = Field("cpu", description="size of the cohort")
 
 
 def phantom_subject(seed: int, split: str, index: int) -> tuple[FloatArray, BoolArray, Affine]:
@@ -33,12 +47,13 @@ def phantom_subject(seed: int, split: str, index: int) -> tuple[FloatArray, Bool
     return acquire(rng, anatomy), anatomy.brain_mask, phantom_affine()
 
 
-def load(settings: DatasetSettings) -> Dataset:
+def load(settings: Settings, cache_folder: Path) -> Dataset:
     """The phantom cohort of the preset's size; subjects are made when first asked for and kept on disk."""
     train, validation, test = SIZES[settings.preset]
     scored = min(test, settings.cases or test)
     recipe = {"phantom": VERSION, "preparation": preparation.VERSION, "seed": settings.seed}
-    lesion_recipe = {"grid_mm": 1, "simulator": lesions.VERSION, **lesion_identity(settings.lesions)}
+    identity = lesion_identity(settings.lesions)
+    lesion_recipe = {"grid_mm": 1, "simulator": identity["version"], **identity}
     training_fingerprint = fingerprint([recipe, {"train": train, "validation": validation}])
 
     def cases(split: str, count: int, with_lesions: bool) -> LazyCases:
@@ -47,11 +62,11 @@ def load(settings: DatasetSettings) -> Dataset:
         return LazyCases(
             keys,
             lambda index: phantom_case(settings, split, index, with_lesions),
-            settings.cache_folder / "phantom",
+            cache_folder / NAME,
         )
 
     return Dataset(
-        name="phantom",
+        name=NAME,
         channels=CHANNELS,
         train=cases("train", train, False),
         validation=cases("validation", validation, False),
@@ -62,7 +77,7 @@ def load(settings: DatasetSettings) -> Dataset:
         fingerprint=fingerprint([training_fingerprint, {"test": scored}, lesion_recipe]),
         description={
             "cohort": f"phantom: {train} train, {validation} validation, {scored} test",
-            "lesions": lesions.described(settings.lesions),
+            "lesions": described(settings.lesions),
             "seed": str(settings.seed),
         },
     )
@@ -73,7 +88,7 @@ def case_id(split: str, index: int) -> str:
     return f"sub-{split}{index:04d}"
 
 
-def phantom_case(settings: DatasetSettings, split: str, index: int, with_lesions: bool) -> Case:
+def phantom_case(settings: Settings, split: str, index: int, with_lesions: bool) -> Case:
     """One prepared subject, healthy (lesion mask None) or with simulated lesions."""
     images, brain_mask, affine = phantom_subject(settings.seed, split, index)
     name = case_id(split, index)
@@ -87,7 +102,7 @@ def phantom_case(settings: DatasetSettings, split: str, index: int, with_lesions
 
 
 def lesions_at_1_mm(
-    images: FloatArray, brain_mask: BoolArray, affine: Affine, settings: lesions.LesionSettings, seed: int
+    images: FloatArray, brain_mask: BoolArray, affine: Affine, settings: LesionSettings, seed: int
 ) -> tuple[FloatArray, BoolArray]:
     """Lesions simulated on a 1 mm grid, as on the paper's scans, and averaged to the phantom's 2 mm.
 
@@ -109,7 +124,5 @@ def lesions_at_1_mm(
     fine_affine = affine.copy()
     fine_affine[:3, :3] /= 2
     fine_affine[:3, 3] -= affine[:3, :3].sum(axis=1) / 4
-    fine_images, fine_mask = lesions.simulate_lesions(
-        fine(images), fine(brain_mask), fine_affine, CHANNELS, settings, seed
-    )
+    fine_images, fine_mask = simulate_lesions(fine(images), fine(brain_mask), fine_affine, CHANNELS, settings, seed)
     return coarse(fine_images), coarse(fine_mask) >= 0.5

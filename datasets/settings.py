@@ -1,28 +1,36 @@
 """What a user chooses about a dataset; part of every fingerprint, except where folders lie."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from datasets.lesions.simulation import LesionSettings
+from bench.settings import AbsolutePath
+from datasets.lesions.settings import LesionSettings
 
 
 class DatasetSettings(BaseModel):
-    """Settings of `datasets.load.load_dataset`. Each loader reads the fields it needs."""
+    """What the settings of every dataset are: fixed once made, without fields that nobody reads.
+
+    A dataset's own `Settings` has a field for each option that it reads, each with a default and a description. The
+    options of the command line bear the names of fields below; `--data FIELD=VALUE` sets any other.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field("phantom", description="which dataset; `bench datasets` lists them")
-    root: Path | None = Field(None, description="folder of the scans, for datasets that are read from disk")
-    train_root: Path | None = Field(None, description="healthy folder to learn from when root holds only test subjects")
-    table: Path | None = Field(None, description="table of CBCL t-scores (CSV), for the dataset cohort")
-    preset: Literal["cpu", "gpu", "paper"] = Field("cpu", description="size of the phantom cohort")
+
+class LesionedSettings(DatasetSettings):
+    """For datasets with healthy test cases, into which lesions are simulated."""
+
     seed: int = Field(0, description="seed of the data: phantom anatomy, random split, simulated lesions")
+    lesions: LesionSettings = Field(LesionSettings(), description="how lesions are simulated in healthy test cases")
+    cases: int | None = Field(None, ge=1, description="only the first N test cases; None for all")
+
+
+class ScanSettings(LesionedSettings):
+    """For datasets of scans that are read from disk."""
+
+    root: AbsolutePath | None = Field(None, description="folder of the scans")
     align: Literal["auto", "none", "affine"] = Field(
         "auto",
         description="auto: brains that lie elsewhere than the training brains are aligned to them; affine: all; none",
     )
-    lesions: LesionSettings = Field(LesionSettings(), description="how lesions are simulated in healthy test cases")
-    cases: int | None = Field(None, ge=1, description="only the first N test cases; None for all")
-    cache_folder: Path = Field(Path(".bench/datasets"), description="where prepared cases are kept")

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from bench.errors import BenchError
+from bench.files import save_nifti
 from bench.reporting import Reporter
-from bench.runs.run_folder import save_nifti
 from bench.seeds import derived_seed
-from datasets.lesions.simulation import LesionSettings, simulate_lesions
+from datasets.lesions.generator import LESION_GENERATORS, simulate_lesions
+from datasets.lesions.settings import LesionSettings
 from datasets.scans.bids_layout import CHANNELS, SubjectFiles, find_subjects
+from datasets.scans.names import anat_folder
 from datasets.scans.reading import read_scan
 
 
@@ -18,8 +20,9 @@ def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: 
     the same dataset seed. Gives the number of subjects written; those that cannot be used are reported.
     BenchError when there is none.
     """
-    if settings.set == "none":
-        raise BenchError("--lesion-set none puts no lesions in: choose another one.")
+    if settings.lesion_set.healthy:
+        raise BenchError(f"--lesion-set {settings.set} puts no lesions in: choose another one.")
+    LESION_GENERATORS.get(settings.generator)  # an unknown one is no reason to set every subject aside
     if target.resolve() == source.resolve():
         raise BenchError(f"OUT is the folder of the healthy scans, {target}: name another one.")
     subjects, set_aside = find_subjects(source)
@@ -47,8 +50,7 @@ def _simulate_subject(files: SubjectFiles, target: Path, settings: LesionSetting
     images, lesion_mask = simulate_lesions(
         scan.images, scan.brain_mask, scan.affine, channels, settings, derived_seed(seed, "lesions", files.id)
     )
-    session = files.id.removeprefix(files.subject).removeprefix("_")
-    folder = target / files.subject / session / "anat"
+    folder = target / anat_folder(files.id)
     volumes = dict(zip(channels, images, strict=True))
     volumes |= {"desc-brain_mask": scan.brain_mask, "label-lesion_mask": lesion_mask}
     for name, volume in volumes.items():

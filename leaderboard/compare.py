@@ -10,15 +10,14 @@ import numpy as np
 
 from bench.errors import BenchError
 from leaderboard import statistics
-from leaderboard.formats import text_formats
+from leaderboard.format import Page, View
 from leaderboard.grid import NOTHING, Grid, Heading, TextCell, header_lines, heading, number, p_text
 from leaderboard.ranking import paired_values
+from leaderboard.render import FORMATS
 from leaderboard.row import Row
 from leaderboard.statistics import Interval
 from leaderboard.table import Table
-from metrics.definitions import Metric
-
-FORMATS = ("rich", "markdown", "csv", "json")
+from metrics.metric import Metric
 
 
 @dataclass(frozen=True)
@@ -103,30 +102,36 @@ def _difference(metric: Metric, first: Row, second: Row, seed: int) -> Differenc
     )
 
 
-def render_comparison(
-    comparison: Comparison, format: str = "rich", color: bool = False, width: int | None = None
-) -> str:
-    """The comparison as text: a summary by metric, then every case. csv holds the cases alone.
+def render_comparison(comparison: Comparison, format: str = "rich", view: View | None = None) -> str:
+    """Write a comparison: a summary by metric, then every case; csv holds the cases alone.
 
-    Raises BenchError for an unknown format.
+    Args:
+        comparison: From `compare`.
+        format: "csv", "json", or any leaderboard format for people.
+        view: On what terminal.
+
+    Raises:
+        BenchError: There is no such format, or it is one for tables only.
     """
-    if format == "json":
-        return _as_json(comparison)
-    if format == "csv":
-        return _as_csv(comparison)
+    if format in DATA_FORMATS:
+        return DATA_FORMATS[format](comparison)
+    write_page = FORMATS.get(format).write_page
+    if write_page is None:
+        raise BenchError(f"--format {format} is for `bench leaderboard` only: take rich, markdown, csv or json here.")
+    return write_page(_page(comparison), view or View())
+
+
+def _page(comparison: Comparison) -> Page:
     names = f"first: {comparison.first.label}, second: {comparison.second.label}"
-    header = [*header_lines(comparison.table), names]
-    grids = [_summary(comparison), _cases(comparison)]
-    footer = [
-        "difference: first minus second, with its 95 % bootstrap interval over cases",
-        "p: paired Wilcoxon test, Holm-corrected over metrics",
-        "better: cases in which the first / neither / the second is better",
-    ]
-    if format == "rich":
-        return text_formats.as_rich(header, grids, footer, color=color, width=width)
-    if format == "markdown":
-        return text_formats.as_markdown(header, grids, footer)
-    raise BenchError(f"--format takes {', '.join(FORMATS)} here; got {format}.")
+    return Page(
+        header=[*header_lines(comparison.table), names],
+        grids=[_summary(comparison), _cases(comparison)],
+        footer=[
+            "difference: first minus second, with its 95 % bootstrap interval over cases",
+            "p: paired Wilcoxon test, Holm-corrected over metrics",
+            "better: cases in which the first / neither / the second is better",
+        ],
+    )
 
 
 def _compared(comparison: Comparison) -> list[Metric]:
@@ -213,3 +218,6 @@ def _as_json(comparison: Comparison) -> str:
         },
     }
     return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+DATA_FORMATS = {"csv": _as_csv, "json": _as_json}

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from leaderboard.costs import COSTS, CostColumn
 from leaderboard.ranking import DIGITS
 from leaderboard.row import Cell, Row
 from leaderboard.table import UPPER_BOUND, Table
-from metrics.definitions import Metric
+from metrics.metric import Metric
 
 ARROWS = {"lower": "↓", "higher": "↑"}
 REPORTED = "†"
@@ -23,6 +24,11 @@ class TextCell:
     bold: bool = False
     quiet: bool = False
 
+    @property
+    def one_line(self) -> str:
+        """The text without a line break."""
+        return self.text.replace("\n", ", ")
+
 
 @dataclass(frozen=True)
 class Heading:
@@ -31,6 +37,11 @@ class Heading:
     title: str
     unit: str = ""
     align: Literal["left", "right"] = "right"
+
+    @property
+    def text(self) -> str:
+        """Title and unit in one line."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
 
 
 @dataclass(frozen=True)
@@ -82,13 +93,14 @@ def number(value: float | None, digits: int = DIGITS) -> str:
 
 
 def name(row: Row) -> str:
-    """The method's name, what differs from its other rows, whether it comes from elsewhere and whether it failed."""
+    """The method's name, what differs from its other rows, whether it comes from elsewhere, and whether it
+    failed or was skipped."""
     settings = [f"{key}={value}" for key, value in row.differences.items()]
     if len(settings) > SETTINGS_SHOWN:
         settings[SETTINGS_SHOWN - 1 :] = [f"and {len(settings) - SETTINGS_SHOWN + 1} more"]
     external = "(external)" if row.external else ""
-    failed = "(failed)" if row.status == "failed" else ""
-    return " ".join(part for part in (row.method, ", ".join(settings), external, failed) if part)
+    no_result = f"({row.status})" if row.status in ("failed", "skipped") else ""
+    return " ".join(part for part in (row.method, ", ".join(settings), external, no_result) if part)
 
 
 def _row(row: Row, texts: Sequence[str | TextCell]) -> tuple[TextCell, ...]:
@@ -159,29 +171,15 @@ def p_text(p_value: float) -> str:
 
 
 def _costs(table: Table) -> Grid:
-    def texts(row: Row) -> list[str | TextCell]:
-        cost = row.cost
-        millions = None if cost.parameters is None else cost.parameters / 1e6
-        return [
-            name(row),
-            number(cost.fit_s, 0),
-            number(cost.runtime_s_per_case),
-            number(cost.network_evaluations_per_case, 0),
-            number(millions),
-            number(cost.peak_memory_mb, 0),
-            cost.device or NOTHING,
-        ]
+    def text(row: Row, column: CostColumn) -> str:
+        value = row.costs.get(column.name)
+        return number(value / column.scale, column.digits) if isinstance(value, int | float) else value or NOTHING
 
     return Grid(
         title="Costs",
         headings=(
             Heading("method", align="left"),
-            Heading("fit", "s"),
-            Heading("scoring", "s / case"),
-            Heading("network", "passes / case"),
-            Heading("parameters", "million"),
-            Heading("memory", "MB at peak"),
-            Heading("device", align="left"),
+            *(Heading(c.label, c.unit, "right" if c.is_number else "left") for c in COSTS),
         ),
-        rows=tuple(_row(row, texts(row)) for row in table.rows),
+        rows=tuple(_row(row, [name(row), *(text(row, column) for column in COSTS)]) for row in table.rows),
     )

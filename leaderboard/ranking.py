@@ -10,20 +10,21 @@ import numpy as np
 
 from leaderboard import statistics
 from leaderboard.row import Cell, Row
-from metrics.definitions import Metric
+from metrics.metric import Metric
 
 DIGITS = 2  # shown after the point; values equal to this many digits share the bold
+LAST = ("finished", "skipped", "failed")  # the order of rows without a place
 
 
 def ranked(rows: list[Row], metrics: Sequence[Metric], seed: int) -> tuple[Row, ...]:
-    """Rows with places, bold and tests, in order: ranked by place, then incomplete ones, then failed."""
+    """Rows with places, bold and tests, in order: ranked by place, then incomplete ones, skipped ones, failed ones."""
     most = {m.name: max((row.cells[m.name].n for row in rows if row.complete), default=0) for m in metrics}
     used = [m for m in metrics if m.direction and most[m.name] > 0]
     fit = [row for row in rows if row.complete and all(row.cells[m.name].n == most[m.name] for m in used)]
     rest = [row for row in rows if row not in fit]
     if fit and used:
         fit = _mark_best(_with_p_values(_with_places(fit, used, seed), used), used)
-    rest.sort(key=lambda row: (row.status == "failed", -row.n, row.label))
+    rest.sort(key=lambda row: (LAST.index(row.status), -row.n, row.label))
     return (*fit, *rest)
 
 

@@ -1,38 +1,36 @@
-"""A table in the format asked for: rich, markdown, csv, json, latex or html."""
+"""A table in the format asked for; each format is a file of `leaderboard/formats/`, or a plug-in."""
 
-from bench.errors import BenchError
-from leaderboard.formats import data_formats, text_formats
-from leaderboard.grid import footer_lines, grids, header_lines
+from types import ModuleType
+
+from bench.discovery import Kind
+from leaderboard.format import Format, View
 from leaderboard.table import Table
 
-FORMATS = ("rich", "markdown", "csv", "json", "latex", "html")
 
+def render(table: Table, format: str = "rich", view: View | None = None) -> str:
+    """Write a table.
 
-def render(
-    table: Table,
-    format: str = "rich",
-    statistics: bool = False,
-    costs: bool = False,
-    color: bool = False,
-    width: int | None = None,
-) -> str:
-    """The table as text, ending with a newline.
+    Args:
+        table: From `leaderboard.table.build_table`.
+        format: "rich", "markdown", "latex", "html", "csv", "json", or that of a plug-in.
+        view: Whether statistics and costs are shown, and on what terminal; csv and json hold everything always.
 
-    statistics, costs: further grids beneath (csv and json hold them always). color, width: for "rich" only;
-    give `width` the columns of the terminal. Raises BenchError for an unknown format.
+    Returns:
+        Text that ends with a newline.
+
+    Raises:
+        BenchError: There is no such format; it names the nearest.
     """
-    if format == "csv":
-        return data_formats.as_csv(table)
-    if format == "json":
-        return data_formats.as_json(table)
-    parts = header_lines(table), grids(table, statistics, costs), footer_lines(table)
-    match format:
-        case "rich":
-            return text_formats.as_rich(*parts, color=color, width=width)
-        case "markdown":
-            return text_formats.as_markdown(*parts)
-        case "latex":
-            return text_formats.as_latex(*parts)
-        case "html":
-            return text_formats.as_html(*parts)
-    raise BenchError(f"--format takes {', '.join(FORMATS)}; got {format}.")
+    return FORMATS.get(format).render(table, view or View())
+
+
+def _formats(found: object) -> list[tuple[str, Format]]:
+    """The formats that a module defines, or the one that an entry point names."""
+    values = vars(found).values() if isinstance(found, ModuleType) else [found]
+    formats = [value for value in values if isinstance(value, Format)]
+    if not formats:
+        raise TypeError(f"{found!r} holds no leaderboard.format.Format")
+    return [(format.name, format) for format in formats]
+
+
+FORMATS = Kind("format", package="leaderboard.formats", group="bench.formats", members=_formats)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from leaderboard.costs import CostValue
 from leaderboard.statistics import Interval
 
 
@@ -24,18 +25,6 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a row took; the mean over its seeds, of memory the maximum."""
-
-    fit_s: float | None = None
-    runtime_s_per_case: float | None = None
-    network_evaluations_per_case: float | None = None
-    parameters: int | None = None
-    peak_memory_mb: float | None = None
-    device: str | None = None
-
-
-@dataclass(frozen=True)
 class Row:
     """One method with one config, all its seeds together; or one row that the paper reports.
 
@@ -45,6 +34,8 @@ class Row:
     values: metric -> case id -> value, averaged over seeds.
     place: by Borda count over the shown metrics, 1 = first, ties sharing the better place; None if unranked.
     external: maps made by another program, which `url` tells of.
+    status: finished, failed, skipped (a method that cannot run here) or reported (by the paper); `error` says why.
+    costs: name as in leaderboard.costs -> value, its seeds together.
     place_interval: where the place lies when cases are drawn again (95 % bootstrap).
     """
 
@@ -64,7 +55,7 @@ class Row:
     baseline: bool = False
     external: bool = False
     url: str | None = None
-    cost: Cost = Cost()
+    costs: dict[str, CostValue] = field(default_factory=dict)
     borda: float | None = None
     place: int | None = None
     place_interval: Interval | None = None

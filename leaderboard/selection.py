@@ -27,6 +27,32 @@ class Board:
 
 
 @dataclass(frozen=True)
+class BoardChoice:
+    """Which board is wanted; without a choice, that of the newest run.
+
+    Args:
+        dataset: Its name.
+        fingerprint: The dataset's fingerprint, which may be shortened.
+        protocol: "name", "name@version" or the start of its hash.
+    """
+
+    dataset: str | None = None
+    fingerprint: str | None = None
+    protocol: str | None = None
+
+    def fits(self, board: Board) -> bool:
+        """Whether the board is one of those wanted."""
+        return (
+            (self.dataset is None or board.dataset == self.dataset)
+            and (self.fingerprint is None or board.dataset_fingerprint.startswith(self.fingerprint))
+            and (self.protocol is None or _is_protocol(board, self.protocol))
+        )
+
+
+NEWEST = BoardChoice()
+
+
+@dataclass(frozen=True)
 class Entry:
     """The runs behind one row: one method with one config, a run for every seed.
 
@@ -49,28 +75,17 @@ def board_of(run: RunResult) -> Board:
     return Board(run.dataset, run.dataset_fingerprint, run.protocol, run.protocol_hash)
 
 
-def choose_board(
-    runs: Sequence[RunResult],
-    dataset: str | None = None,
-    dataset_fingerprint: str | None = None,
-    protocol: str | None = None,
-) -> tuple[Board, list[Board]]:
+def choose_board(runs: Sequence[RunResult], choice: BoardChoice = NEWEST) -> tuple[Board, list[Board]]:
     """The board of the newest run that fits, and the other boards that fit, newest first.
 
-    dataset_fingerprint: may be shortened. protocol: "name", "name@version" or the start of its hash.
-    Raises BenchError when no run fits.
+    Raises:
+        BenchError: No run fits.
     """
     if not runs:
         raise BenchError("There are no finished runs here yet: make one with `bench run`.")
     newest_first = sorted(runs, key=lambda run: run.created, reverse=True)
     boards = list(dict.fromkeys(board_of(run) for run in newest_first))
-    fitting = [
-        board
-        for board in boards
-        if (dataset is None or board.dataset == dataset)
-        and (dataset_fingerprint is None or board.dataset_fingerprint.startswith(dataset_fingerprint))
-        and (protocol is None or _is_protocol(board, protocol))
-    ]
+    fitting = [board for board in boards if choice.fits(board)]
     if not fitting:
         there_are = "; ".join(str(board) for board in boards)
         raise BenchError(f"No run fits that dataset, fingerprint and protocol: choose among {there_are}.")

@@ -5,19 +5,26 @@ averaged away; a method that lacks any stands in the table, marked, but neither 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.errors import BenchError
 from bench.results import RunResult
 from leaderboard import statistics
+from leaderboard.costs import COSTS
+from leaderboard.frame import rows_frame
+from leaderboard.known_metrics import NOT_INSTALLED, to_show
 from leaderboard.ranking import ranked
-from leaderboard.row import Cell, Cost, Row
-from leaderboard.selection import Board, Entry, case_values, choose_board, entries
-from metrics.definitions import METRICS, Metric, metric
+from leaderboard.row import Cell, Row
+from leaderboard.selection import NEWEST, Board, BoardChoice, Entry, case_values, choose_board, entries
+from metrics.definitions.standard import METRICS
+from metrics.metric import Metric
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 UPPER_BOUND = "upper bound: threshold saw the ground truth"
 HEALTHY_METRICS = ("false_components",)
@@ -45,6 +52,21 @@ class Table:
     paper_source: str | None = None
     notes: tuple[str, ...] = ()
 
+    def to_frame(self) -> "DataFrame":
+        """The rows as a pandas frame, then those of the paper: numbers at full precision, missing where unknown.
+
+        Returns:
+            One line per method with the columns dataset, dataset_fingerprint, protocol, place, borda, method, label,
+            status, n, of; for each metric <name>_mean, _se, _n, _low, _high and _p_value; the costs of
+            `leaderboard.costs`; seeds, external, url and error. `leaderboard.row` says what they are.
+        """
+        board = {
+            "dataset": self.dataset,
+            "dataset_fingerprint": self.dataset_fingerprint,
+            "protocol": self.protocol,
+        }
+        return rows_frame(board, (*self.rows, *self.paper_rows), self.metrics)
+
 
 def headline_metrics() -> tuple[str, ...]:
     """Names of the paper's four metrics."""
@@ -53,24 +75,31 @@ def headline_metrics() -> tuple[str, ...]:
 
 def build_table(
     runs: Sequence[RunResult],
-    dataset_fingerprint: str | None = None,
-    protocol: str | None = None,
+    choice: BoardChoice = NEWEST,
     metrics: Sequence[str] | None = None,
     paper: bool = False,
-    dataset: str | None = None,
     seed: int = 0,
 ) -> Table:
-    """Compare the runs of one dataset and one protocol; without a choice, those of the newest run.
+    """Compare the runs of one dataset under one protocol.
 
-    dataset_fingerprint: may be shortened. protocol: "name" or "name@version". metrics: names; by default the
-    headline four or, where no test case has a lesion, false components. paper: add the rows of the paper's Table 1.
-    seed: of the bootstrap.
-    Raises BenchError when no run fits or a metric is unknown.
+    Args:
+        runs: Of any datasets and protocols, as `bench.results.load_run` reads them.
+        choice: Which board; without it, that of the newest run.
+        metrics: Names; by default the headline four or, where no test case has a lesion, false components.
+        paper: Add the rows of the paper's Table 1.
+        seed: Of the bootstrap.
+
+    Returns:
+        The table, its rows in the order of their places.
+
+    Raises:
+        BenchError: No run fits, or a metric is unknown.
     """
-    board, others = choose_board(runs, dataset, dataset_fingerprint, protocol)
+    board, others = choose_board(runs, choice)
     on_board = [run for run in runs if board.holds(run)]
     healthy = _healthy(on_board)
-    shown = _known_metrics(metrics or (HEALTHY_METRICS if healthy else headline_metrics()))
+    stored = {name for run in on_board for case in run.cases for name in case.metrics}
+    shown = to_show(metrics or (HEALTHY_METRICS if healthy else headline_metrics()), stored)
     newest = max(on_board, key=lambda run: run.created)
     rows = ranked([_row(entry, shown, seed) for entry in entries(on_board)], shown, seed)
     paper_rows, source = _paper_rows(shown) if paper else ((), None)
@@ -87,7 +116,7 @@ def build_table(
         rows=rows,
         paper_rows=paper_rows,
         paper_source=source,
-        notes=(*([HEALTHY_ORACLE] if healthy and newest.oracle else []), *_notes(rows, others)),
+        notes=(*([HEALTHY_ORACLE] if healthy and newest.oracle else []), *_notes(rows, others), *_metric_notes(shown)),
     )
 
 
@@ -97,17 +126,10 @@ def _healthy(runs: Sequence[RunResult]) -> bool:
     return bool(counts) and all(count == 0 for count in counts)
 
 
-def _known_metrics(names: Sequence[str]) -> tuple[Metric, ...]:
-    try:
-        return tuple(metric(name) for name in names)
-    except (KeyError, ValueError) as error:
-        known = ", ".join(m.name for m in METRICS)
-        raise BenchError(f"--metric takes names among {known}; got {', '.join(names)}.") from error
-
-
 def _row(entry: Entry, metrics: Sequence[Metric], seed: int) -> Row:
     scored = [run for run in entry.runs if run.cases]
-    failed = [run for run in entry.runs if run.status == "failed"]
+    statuses = {run.status for run in entry.runs}
+    status = next(status for status in ("failed", "skipped", "finished") if status in statuses)
     values = {m.name: case_values(scored, m.name) for m in metrics}
     newest = max(entry.runs, key=lambda run: run.created)
     return Row(
@@ -121,14 +143,23 @@ def _row(entry: Entry, metrics: Sequence[Metric], seed: int) -> Row:
         differences=entry.differences,
         seeds=tuple(run.seed for run in entry.runs),
         run_keys=tuple(run.key for run in entry.runs),
-        status="failed" if failed else "finished",
-        error="; ".join(f"seed {run.seed}: {run.error or 'no reason was kept'}" for run in failed) or None,
+        status=status,
+        error="; ".join(_errors(run for run in entry.runs if run.status == status != "finished")) or None,
         failed_cases={case: reason for run in entry.runs for case, reason in run.failed_cases.items()},
         baseline=newest.baseline,
         external=newest.external,
         url=newest.url,
-        cost=_cost(entry.runs),
+        costs={column.name: column.of(entry.runs) for column in COSTS},
     )
+
+
+def _errors(runs: Iterable[RunResult]) -> list[str]:
+    """Why runs failed, each with its seed; why they were skipped, each reason once."""
+    errors = (
+        run.error if run.status == "skipped" else f"seed {run.seed}: {run.error or 'no reason was kept'}"
+        for run in runs
+    )
+    return list(dict.fromkeys(error for error in errors if error))
 
 
 def _defined(values: dict[str, float | None]) -> statistics.Array:
@@ -145,23 +176,6 @@ def _cell(values: dict[str, float | None], runs: Sequence[RunResult], name: str,
         n=len(defined),
         interval=statistics.bootstrap_interval(defined, seed),
         seed_sd=float(np.std(seed_means, ddof=1)) if len(seed_means) > 1 else None,
-    )
-
-
-def _cost(runs: Sequence[RunResult]) -> Cost:
-    def known(name: str) -> list[float]:
-        return [value for run in runs if (value := getattr(run, name)) is not None]
-
-    def mean(name: str) -> float | None:
-        return float(np.mean(known(name))) if known(name) else None
-
-    return Cost(
-        fit_s=mean("fit_s"),
-        runtime_s_per_case=mean("runtime_s_per_case"),
-        network_evaluations_per_case=mean("network_evaluations_per_case"),
-        parameters=next((run.parameters for run in runs if run.parameters is not None), None),
-        peak_memory_mb=max(known("peak_memory_mb"), default=None),
-        device=", ".join(sorted({run.device for run in runs if run.device})) or None,
     )
 
 
@@ -186,6 +200,10 @@ def _paper_rows(metrics: Sequence[Metric]) -> tuple[tuple[Row, ...], str | None]
     return rows, f"{paper['source']} ({paper['dataset']}, {n} cases)"
 
 
+def _metric_notes(metrics: Sequence[Metric]) -> list[str]:
+    return [f"{metric.name} is {metric.description}." for metric in metrics if metric.description == NOT_INSTALLED]
+
+
 def _notes(rows: Sequence[Row], others: Sequence[Board]) -> list[str]:
     notes = []
     if others:
@@ -194,6 +212,8 @@ def _notes(rows: Sequence[Row], others: Sequence[Board]) -> list[str]:
     for row in rows:
         if row.status == "failed":
             notes.append(f"{row.label} failed ({row.error}), so it is not ranked.")
+        elif row.status == "skipped":
+            notes.append(f"{row.label} skipped: {row.error or 'no reason was kept'}")
         elif not row.complete:
             reasons = "; ".join(f"{case}: {reason}" for case, reason in list(row.failed_cases.items())[:3])
             why = f" ({reasons})" if reasons else ""

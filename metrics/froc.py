@@ -1,4 +1,4 @@
-"""Free-response ROC: the share of lesions found against the false components a case, over thresholds."""
+"""Free-response ROC: the share of lesions found against the false components per case, over thresholds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ def healthy_threshold(
 ) -> float:
     """The lowest map value that at most this share of all brain voxels of healthy cases exceeds.
 
-    maps, brain_masks: one (X, Y, Z) array a case, read one after the other. No label is needed.
+    maps, brain_masks: one (X, Y, Z) array per case, read one after the other. No label is needed.
     Raises ValueError without cases, for a rate outside 0..1, or for input that `evaluate_case` refuses.
     """
     if not 0 <= false_positive_rate <= 1:

@@ -1,12 +1,18 @@
 """Commands for contributors: what there is, how to start, what is checked."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.cli import options
 from bench.cli.app import command
+from bench.cli.data_options import DataOptions, LesionOptions, dataset_settings
+
+if TYPE_CHECKING:
+    from bench.contributing.check import Check
 
 
 @command("methods")
@@ -25,11 +31,17 @@ def methods(
 @command("datasets")
 def datasets() -> None:
     """List the datasets."""
-    from datasets.load import dataset_names
+    from bench.cli.listing import print_datasets
 
-    names = dataset_names()
-    for name, description in names.items():
-        typer.echo(f"{name:<{max(map(len, names))}}  {description}")
+    print_datasets()
+
+
+@command("metrics")
+def metrics() -> None:
+    """List the metrics: those of every run, and those that --metric adds."""
+    from bench.cli.listing import print_metrics
+
+    print_metrics()
 
 
 @command("check")
@@ -39,7 +51,26 @@ def check(name: Annotated[str, typer.Argument(help="A registered method, also of
     from bench.registry import method
 
     options.set_up_processor(None)
-    checks = check_method(method(name))
+    _report(check_method(method(name)))
+
+
+@command("check-dataset")
+def check_dataset(
+    name: Annotated[str, typer.Argument(help="A dataset, also of another package.")],
+    data: DataOptions,
+    lesions: LesionOptions,
+    most: Annotated[int, typer.Option(min=1, help="Look at this many cases of each split.")] = 20,
+    preset: Annotated[options.Preset, typer.Option(help="Size of the phantom.")] = "cpu",
+) -> None:
+    """Check that a dataset keeps the contract: disjoint splits, healthy training cases, stable fingerprints."""
+    from bench.contributing.dataset_contract import check_dataset
+
+    settings = dataset_settings(preset, replace(data, dataset=name), lesions)
+    _report(check_dataset(settings, most))
+
+
+def _report(checks: "Sequence[Check]") -> None:
+    """A line for each point; exit code 1 when one is not kept."""
     for point in checks:
         typer.echo(
             f"{'failed' if point.problem else 'ok':<7} {point.point}{f': {point.problem}' if point.problem else ''}"

@@ -1,9 +1,10 @@
-"""What there is: methods, and the settings of one. Apart from `summary`, whose tables take longer to import."""
+"""What there is: methods, the settings of one, metrics. Apart from `summary`, whose tables take longer to import."""
 
 import typer
 
 from bench import registry
 from bench.runs import presets
+from bench.settings import settings_of
 
 
 def print_methods() -> None:
@@ -17,11 +18,23 @@ def print_methods() -> None:
         typer.echo(f"{one.source} failed to import: {one.reason}", err=True)
 
 
+def print_datasets() -> None:
+    """Every dataset with one line about it; then what failed to import and why."""
+    from datasets.load import DATASETS
+
+    found, broken = DATASETS.discover()
+    wide = max(map(len, found), default=0)
+    for name, source in found.items():
+        typer.echo(f"{name:<{wide}}  {source.DESCRIPTION}")
+    for one in broken:
+        typer.echo(f"{one.source} failed to import: {one.reason}", err=True)
+
+
 def print_method(name: str) -> None:
     """A method's settings: default, value in the cpu preset where it differs, description."""
     detector = registry.method(name)
     default = presets.flattened(detector.Config())
-    described = presets.settings_of(detector.Config)
+    described = settings_of(detector.Config)
     by_preset = {
         preset: presets.flattened(presets.resolve({name: detector}, preset, None, [], [])[name])
         for preset in presets.PRESETS
@@ -33,3 +46,20 @@ def print_method(name: str) -> None:
         note = f" ({', '.join(others)})" if others else ""
         limits = f" [{bounds}]" if bounds else ""
         typer.echo(f"  {key} = {value}{note}{limits}  {description}")
+
+
+def print_metrics() -> None:
+    """Every metric with its unit, direction and description; then what failed to import and why."""
+    from leaderboard.known_metrics import KNOWN
+    from metrics.definitions.standard import METRICS
+
+    found, broken = KNOWN.discover()
+    ordered = dict.fromkeys((*(metric.name for metric in METRICS), *found))
+    wide = max(map(len, ordered))
+    for name in ordered:
+        metric = found[name]
+        facts = [metric.unit, f"{metric.direction} is better" if metric.direction else "", metric.description]
+        asked_for = "" if metric in METRICS else " (with --metric)"
+        typer.echo(f"{name:<{wide}}  {'; '.join(fact for fact in facts if fact)}{asked_for}")
+    for one in broken:
+        typer.echo(f"{one.source} failed to import: {one.reason}", err=True)

@@ -11,7 +11,6 @@ from bench.cli.app import command
 from bench.cli.data_options import DATA, DataOptions, LesionOptions, dataset_settings, lesion_settings
 from bench.cli.options import DEFAULT_WORKSPACE, EvaluationOptions
 from bench.errors import BenchError
-from bench.runs.workspace import Workspace
 
 MAPS = "Maps of your own"
 
@@ -75,14 +74,14 @@ def evaluate(
     from bench.runs.evaluate_again import evaluate_again
 
     with_maps.check(maps, method)
-    place, protocol = Workspace(workspace), evaluation.chosen_protocol()
+    protocol = evaluation.chosen_protocol()
     with reporter() as view:
-        bench = Bench(place, view, evaluation.workers)
+        bench = Bench(workspace, view, evaluation.workers, evaluation.chosen_metrics())
         if maps is None:
             results = evaluate_again(bench, protocol, tuple(method or []))
         else:
-            from bench.runs.submissions import Submission, evaluate_maps, known_dataset, labelled
-            from datasets.labels import LabelSettings
+            from bench.runs.datasets import known_dataset, labelled_dataset
+            from bench.runs.submissions import Submission, evaluate_maps
 
             submission = Submission(
                 maps=maps,
@@ -93,12 +92,12 @@ def evaluate(
                 healthy_brains=with_maps.brain_masks,
             )
             found = (
-                labelled(place.path, LabelSettings(labels=with_maps.labels, brain_masks=with_maps.brain_masks))
+                labelled_dataset(workspace, with_maps.labels, with_maps.brain_masks)
                 if with_maps.labels
-                else known_dataset(place.path, with_maps.dataset or "", with_maps.fingerprint)
+                else known_dataset(workspace, with_maps.dataset or "", with_maps.fingerprint)
             )
             results = [evaluate_maps(bench, found, submission, protocol)]
-    print_runs(results, place)
+    print_runs(results, workspace)
     options.exit_unless_complete(results)
 
 
@@ -117,12 +116,12 @@ def export(
     """Write a dataset's prepared images, and its lesion masks apart, as BIDS folders for another program."""
     from bench.cli.console import reporter
     from bench.runs.bench import Bench
-    from bench.runs.run import opened_dataset, remember_dataset
+    from bench.runs.datasets import opened_dataset, remember_dataset
     from datasets.export import export_dataset
 
-    settings = dataset_settings(workspace, preset, data, lesions)
+    settings = dataset_settings(preset, data, lesions)
     with reporter() as view:
-        found = opened_dataset(Bench(Workspace(workspace), view), settings)
+        found = opened_dataset(Bench(workspace, view), settings)
         written = export_dataset(found, target, split or [], view)
         remember_dataset(workspace, found, settings)
     typer.echo(f"{written} cases in {target / 'images'}, lesion masks in {target / 'labels'}")

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bench.errors import BenchError
+from bench.runs.workspace import Workspace
 
 if TYPE_CHECKING:
     from bench.results import RunResult
     from bench.runs.choice import Choice
+    from leaderboard.selection import BoardChoice
+    from metrics.metric import Metric
     from metrics.protocol import Protocol
 
 METHODS = "Methods"
@@ -22,9 +25,16 @@ MethodNames = Annotated[
     typer.Option("--method", help="A method's name; repeat it, or say all.", rich_help_panel=METHODS),
 ]
 WorkspaceFolder = Annotated[
-    Path, typer.Option("--workspace", envvar="BENCH_WORKSPACE", metavar="DIR", help="Where everything is kept.")
+    Workspace,
+    typer.Option(
+        "--workspace",
+        envvar="BENCH_WORKSPACE",
+        metavar="DIR",
+        help="Where everything is kept.",
+        parser=lambda given: given if isinstance(given, Workspace) else Workspace(Path(given)),
+    ),
 ]
-DEFAULT_WORKSPACE = Path(".bench")
+DEFAULT_WORKSPACE = Workspace(Path(".bench"))
 
 
 @dataclass(frozen=True)
@@ -76,10 +86,20 @@ class EvaluationOptions:
     workers: Annotated[
         int | None, typer.Option(min=1, help="Cases to evaluate at the same time; all cores if not given.")
     ] = None
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="Measure this, too, as `bench metrics` names it; repeat it, or say all."),
+    ] = None
 
     def chosen_protocol(self) -> "Protocol":
         """The protocol of that name; BenchError when there is none."""
         return chosen_protocol(self.protocol)
+
+    def chosen_metrics(self) -> "tuple[Metric, ...]":
+        """The metrics of every run and those asked for; BenchError when there is none of that name."""
+        from leaderboard.known_metrics import to_measure
+
+        return to_measure(self.metric or ())
 
 
 @dataclass(frozen=True)
@@ -89,6 +109,12 @@ class BoardOptions:
     dataset: Annotated[str | None, typer.Option(help="A dataset's name; the newest run's if not given.")] = None
     fingerprint: Annotated[str | None, typer.Option(help="Start of a dataset's fingerprint.")] = None
     protocol: Annotated[str | None, typer.Option(help="A protocol's name.")] = None
+
+    def choice(self) -> "BoardChoice":
+        """What `leaderboard` takes."""
+        from leaderboard.selection import BoardChoice
+
+        return BoardChoice(self.dataset, self.fingerprint, self.protocol)
 
 
 def chosen_protocol(name: str) -> "Protocol":

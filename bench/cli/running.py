@@ -9,7 +9,6 @@ from bench.cli import options
 from bench.cli.app import command
 from bench.cli.data_options import DataOptions, LesionOptions, TrainingDataOptions, dataset_settings
 from bench.cli.options import DEFAULT_WORKSPACE, EvaluationOptions, MethodOptions
-from bench.runs.workspace import Workspace
 
 
 @command("run")
@@ -27,14 +26,13 @@ def run(
     from bench.runs.bench import Bench
     from bench.runs.run import run
 
-    place = Workspace(workspace)
     protocol = evaluation.chosen_protocol()
-    settings = dataset_settings(workspace, methods.preset, data, lesions)
+    settings = dataset_settings(methods.preset, data, lesions)
     options.set_up_processor(methods.threads)
     with reporter() as view:
-        bench = Bench(place, view, evaluation.workers)
+        bench = Bench(workspace, view, evaluation.workers, evaluation.chosen_metrics())
         results = run(bench, methods.choice(), settings, protocol, again)
-    print_runs(results, place)
+    print_runs(results, workspace)
     options.exit_unless_complete(results)
 
 
@@ -53,10 +51,10 @@ def fit(
     from bench.runs.fitting import fit_methods
     from bench.runs.store import ship as ship_parts
 
-    settings = dataset_settings(workspace, methods.preset, data)
+    settings = dataset_settings(methods.preset, data)
     options.set_up_processor(methods.threads)
     with reporter() as view:
-        fits = fit_methods(Bench(Workspace(workspace), view), methods.choice(), settings)
+        fits = fit_methods(Bench(workspace, view), methods.choice(), settings)
     for place in ship_parts(fits.parts, ship) if ship else [part.folder for part in fits.parts]:
         typer.echo(str(place))
     for name, reason in fits.skipped.items():

@@ -10,6 +10,7 @@ import typer
 from bench.results import RunResult
 from bench.runs.tracking import tracking_uri
 from bench.runs.workspace import Workspace
+from leaderboard.format import View
 from leaderboard.render import render
 from leaderboard.table import Table, build_table
 
@@ -26,7 +27,7 @@ def print_runs(runs: Sequence[RunResult], workspace: Workspace) -> None:
 def print_table(table: Table, format: str = "rich", statistics: bool = False, costs: bool = False) -> None:
     """Print a table; in colour and as wide as the window on a terminal."""
     color, width = terminal_style()
-    typer.echo(render(table, format, statistics, costs, color=color, width=width), nl=False)
+    typer.echo(render(table, format, View(statistics, costs, color, width)), nl=False)
 
 
 def terminal_style() -> tuple[bool, int | None]:

@@ -11,6 +11,7 @@ from bench.cli.options import DEFAULT_WORKSPACE, BoardOptions
 
 if TYPE_CHECKING:
     from bench.results import RunResult
+    from bench.runs.workspace import Workspace
 
 MetricNames = Annotated[list[str] | None, typer.Option("--metric", help="Metric to show; repeatable.")]
 
@@ -20,7 +21,7 @@ def leaderboard(
     board: BoardOptions,
     paper: Annotated[bool, typer.Option("--paper", help="Add the paper's own rows, marked as reported.")] = False,
     format: Annotated[
-        Literal["rich", "markdown", "csv", "json", "latex", "html"], typer.Option(help="How to print it.")
+        str, typer.Option(help="How to print it: rich, markdown, latex, html, csv, json, or a plug-in's format.")
     ] = "rich",
     metric: MetricNames = None,
     statistics: Annotated[bool, typer.Option("--statistics", help="Intervals, tests and ranks.")] = False,
@@ -31,7 +32,7 @@ def leaderboard(
     from bench.cli.summary import print_table
     from leaderboard.table import build_table
 
-    table = build_table(_runs(workspace), board.fingerprint, board.protocol, metric, paper, board.dataset)
+    table = build_table(_runs(workspace), board.choice(), metric, paper)
     print_table(table, format, statistics, costs)
 
 
@@ -40,18 +41,21 @@ def compare(
     first: Annotated[str, typer.Argument(help="A method, or method:key=value,... as the leaderboard names it.")],
     second: Annotated[str, typer.Argument(help="The one to compare it with.")],
     board: BoardOptions,
-    format: Annotated[Literal["rich", "markdown", "csv", "json"], typer.Option(help="How to print it.")] = "rich",
+    format: Annotated[
+        str, typer.Option(help="How to print it: rich, markdown, latex, html, csv, json, or a plug-in's format.")
+    ] = "rich",
     metric: MetricNames = None,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Compare two methods case by case."""
     from bench.cli.summary import terminal_style
     from leaderboard.compare import compare, render_comparison
+    from leaderboard.format import View
     from leaderboard.table import build_table
 
-    table = build_table(_runs(workspace), board.fingerprint, board.protocol, metric, dataset=board.dataset)
+    table = build_table(_runs(workspace), board.choice(), metric)
     color, width = terminal_style()
-    typer.echo(render_comparison(compare(table, first, second), format, color, width), nl=False)
+    typer.echo(render_comparison(compare(table, first, second), format, View(color=color, width=width)), nl=False)
 
 
 @command("figure")
@@ -62,7 +66,7 @@ def figure(
         Literal["maps", "lesion-volume", "froc"],
         typer.Option(
             help="maps: methods' maps over slices; lesion-volume: share of lesions found by their size; froc: that "
-            "share against false components a case, as numbers, too."
+            "share against false components per case, as numbers, too."
         ),
     ] = "maps",
     count: Annotated[int, typer.Option(min=1, help="How many cases to draw.")] = 4,
@@ -70,22 +74,20 @@ def figure(
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Draw finished runs."""
-    from bench.results import run_files
     from leaderboard.table import build_table
 
     runs = _runs(workspace)
-    table = build_table(runs, board.fingerprint, board.protocol, dataset=board.dataset)
+    table = build_table(runs, board.choice())
     if kind == "lesion-volume":
         from leaderboard.figures.lesion_volume import draw_sensitivity, sensitivities
 
-        paths = draw_sensitivity(sensitivities(runs, table.dataset_fingerprint, table.protocol), output)
+        paths = draw_sensitivity(sensitivities(runs, board.choice()), output)
     else:
-        from bench.runs.run import reopened_dataset
+        from bench.runs.datasets import reopened_dataset
         from leaderboard.figures.maps import draw_cases, map_folders
 
-        folders = map_folders(run_files(workspace), table)
-        dataset_folder = workspace / "runs" / f"{table.dataset}-{table.dataset_fingerprint[:8]}"
-        cases = reopened_dataset(workspace, dataset_folder)
+        folders = map_folders(workspace.run_files(), table)
+        cases = reopened_dataset(workspace, workspace.dataset(table.dataset, table.dataset_fingerprint))
         if kind == "maps":
             paths = draw_cases(cases, folders, output, count, seed)
         else:
@@ -100,7 +102,7 @@ def figure(
         typer.echo(f"wrote {path}")
 
 
-def _runs(workspace: Path) -> "list[RunResult]":
-    from bench.results import load_run, run_files
+def _runs(workspace: "Workspace") -> "list[RunResult]":
+    from bench.results import load_run
 
-    return [load_run(path) for path in run_files(workspace)]
+    return [load_run(path) for path in workspace.run_files()]

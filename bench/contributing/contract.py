@@ -2,15 +2,16 @@
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 from scipy import ndimage
 
+from bench.contributing.check import Check, gathered
 from bench.detector import Detector, MethodConfig
-from bench.errors import Skipped, reason
+from bench.errors import Skipped
 from bench.reporting import SilentReporter
 from bench.runs.scoring import fitted_detector, map_problem
 from bench.runs.store import Store
@@ -22,34 +23,17 @@ SIZE = 32
 CHANNELS = ("T1w", "T2w")
 
 
-@dataclass(frozen=True)
-class Check:
-    """One point of the contract; `problem` is None when it is kept."""
-
-    point: str
-    problem: str | None = None
-
-
 def check_method(detector: type[Detector]) -> list[Check]:
     """Check a detector with its `contract_config` on the CPU, on one channel and on two.
 
     A fit or score that raises ends its round: what it said is the problem of the point it happened in. A round that
     the method skips is said to be so; it must not skip both.
     """
-    checks = []
+    checks: list[Check] = []
     for channels in (CHANNELS[:1], CHANNELS):
         with TemporaryDirectory() as folder:
-            words = " and ".join(channels)
             points = _check(detector, tiny_dataset(channels), Path(folder))
-            point = "fits and scores"
-            try:
-                for point, problem in points:
-                    checks.append(Check(f"{words}: {point}", problem))
-            except Skipped as error:
-                wrong = None if isinstance(error.args[0], str) else "skip should give its reason in words, or None"
-                checks.append(Check(f"{words}: is skipped, {error}", wrong))
-            except Exception as error:
-                checks.append(Check(f"{words}: what comes after '{point}'", reason(error)))
+            checks += gathered(points, "fits and scores", f"{' and '.join(channels)}: ")
     if all(": is skipped, " in check.point for check in checks):
         checks.append(Check("runs on one channel or on two", "it skips both, so nothing was checked"))
     return checks
@@ -64,7 +48,12 @@ def _check(detector_class: type[Detector], dataset: Dataset, folder: Path) -> It
             detector_class, config, dataset, Store(folder / store, shipped=None), 0, "cpu", SilentReporter()
         ).detector
 
-    detector = fresh("one")
+    try:
+        detector = fresh("one")
+    except Skipped as error:
+        wrong = None if isinstance(error.args[0], str) else "skip should give its reason in words, or None"
+        yield f"is skipped, {error}", wrong
+        return
     first, second = dataset.test[0], dataset.test[1]
     seen = copy.deepcopy(first.without_lesion_mask())
     anomaly_map = detector.score(seen)

@@ -3,6 +3,7 @@
 Imports the standard library only: `hatch_build.py` runs this file when it builds a wheel.
 """
 
+import platform
 import subprocess
 import tomllib
 from importlib.metadata import PackageNotFoundError
@@ -20,6 +21,12 @@ def version() -> str:
         return installed_version(PACKAGE)
     except PackageNotFoundError:  # run from a checkout that is not installed
         return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
+
+
+def versions() -> dict[str, str]:
+    """Of what makes maps: bench, its commit where it is known, python and torch."""
+    found = {"bench": version(), "python": platform.python_version(), "torch": installed_version("torch")}
+    return found | ({"commit": known} if (known := commit()) else {})
 
 
 def commit() -> str | None:

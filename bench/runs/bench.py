@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from bench.reporting import Reporter
 from bench.runs.store import Store
 from bench.runs.workspace import Workspace
+from metrics.definitions.standard import METRICS
+from metrics.metric import Metric
 
 
 @dataclass(frozen=True)
@@ -15,11 +17,13 @@ class Bench:
         workspace: The folder of runs and trained parts.
         reporter: Where progress and messages go.
         workers: How many cases are evaluated at the same time; None for as many as there are cores.
+        metrics: What is measured of each case.
     """
 
     workspace: Workspace
     reporter: Reporter
     workers: int | None = None
+    metrics: tuple[Metric, ...] = METRICS
     store: Store = field(init=False)
 
     def __post_init__(self) -> None:

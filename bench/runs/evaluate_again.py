@@ -3,8 +3,8 @@
 from bench.errors import BenchError
 from bench.results import RunResult
 from bench.runs.bench import Bench
+from bench.runs.datasets import reopened_dataset
 from bench.runs.evaluation import evaluate_and_track
-from bench.runs.run import reopened_dataset
 from bench.runs.run_folder import RunFolder
 from metrics.protocol import Protocol
 
@@ -29,7 +29,7 @@ def evaluate_again(bench: Bench, protocol: Protocol, chosen: tuple[str, ...] = (
         folders = [one for one in folders if not chosen or one.record.method in chosen]
         if not folders:
             continue
-        dataset = reopened_dataset(bench.workspace.path, place.path)
+        dataset = reopened_dataset(bench.workspace, place)
         results += [evaluate_and_track(bench, folder, dataset, protocol) for folder in folders]
     if not results:
         raise BenchError(f"{bench.workspace} holds no runs{' of these methods' if chosen else ''}: `bench run` first.")

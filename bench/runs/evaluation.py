@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.errors import BenchError, reason
 from bench.files import write_text
-from bench.machine.version import commit
+from bench.machine.version import commit, version
 from bench.reporting import Reporter
 from bench.results import CaseResult, MetricSummary, RunResult, save_result
 from bench.runs.bench import Bench
@@ -26,13 +26,15 @@ from bench.runs.tracking import log_run
 from bench.runs.workspace import ResultsLayout
 from datasets.dataset import Dataset
 from leaderboard.statistics import mean_and_standard_error
+from metrics.definitions.standard import METRICS
 from metrics.evaluate import evaluate_case
+from metrics.metric import Metric
 from metrics.protocol import Protocol
 
 
 def evaluate_and_track(bench: Bench, folder: RunFolder, dataset: Dataset, protocol: Protocol) -> RunResult:
     """Evaluate what is scored, say which cases failed, and track the result."""
-    result = evaluate(folder, dataset, protocol, bench.reporter, bench.workers)
+    result = evaluate(folder, dataset, protocol, bench.reporter, bench.workers, bench.metrics)
     for case_id, why in result.failed_cases.items():
         bench.reporter.say(f"{result.method}: case {case_id} failed: {why}")
     warning = log_run(result, bench.workspace, folder)
@@ -42,9 +44,14 @@ def evaluate_and_track(bench: Bench, folder: RunFolder, dataset: Dataset, protoc
 
 
 def evaluate(
-    folder: RunFolder, dataset: Dataset, protocol: Protocol, reporter: Reporter, workers: int | None = None
+    folder: RunFolder,
+    dataset: Dataset,
+    protocol: Protocol,
+    reporter: Reporter,
+    workers: int | None = None,
+    metrics: Sequence[Metric] = METRICS,
 ) -> RunResult:
-    """Evaluate all scored cases that have no result under this protocol yet, and write the run's tables.
+    """Evaluate all scored cases that lack any of the metrics under this protocol, and write the run's tables.
 
     Args:
         folder: A run's maps.
@@ -52,13 +59,14 @@ def evaluate(
         protocol: How maps become numbers.
         reporter: Where progress goes.
         workers: Cases at the same time; None for as many as there are cores. They do not change the result.
+        metrics: What to measure; what was measured before is kept.
 
     Returns:
         The run's result, also when the method or some of its cases failed.
     """
-    evaluation = Evaluation.begun(folder, dataset, protocol)
+    evaluation = Evaluation.begun(folder, dataset, protocol, metrics)
     failed = {case_id: why for case_id, why in folder.record.failed.items() if case_id in dataset.test_ids}
-    error = folder.record.error
+    error = folder.record.skipped or folder.record.error
     try:
         threshold = None if protocol.per_case else shared_threshold(folder, dataset, protocol, workers)
     except BenchError as problem:
@@ -78,7 +86,7 @@ def evaluate(
 
 @contextmanager
 def evaluation_in_background(
-    folder: RunFolder, dataset: Dataset, protocol: Protocol
+    folder: RunFolder, dataset: Dataset, protocol: Protocol, metrics: Sequence[Metric] = METRICS
 ) -> Iterator[Callable[[int], object]]:
     """Gives a function that takes the index of a test case just scored, and evaluates it while others are scored.
 
@@ -88,23 +96,24 @@ def evaluation_in_background(
     if not protocol.per_case:
         yield lambda index: None
         return
-    evaluation = Evaluation.begun(folder, dataset, protocol)
+    evaluation = Evaluation.begun(folder, dataset, protocol, metrics)
     with case_pool(workers=1) as pool:
         yield lambda index: pool.submit(evaluation.case, index, None)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A run's maps, the cases they are of, and the protocol that makes numbers of them."""
+    """A run's maps, the cases they are of, and the protocol and metrics that make numbers of them."""
 
     folder: RunFolder
     dataset: Dataset
     protocol: Protocol
+    metrics: Sequence[Metric]
 
     @classmethod
-    def begun(cls, folder: RunFolder, dataset: Dataset, protocol: Protocol) -> Self:
+    def begun(cls, folder: RunFolder, dataset: Dataset, protocol: Protocol, metrics: Sequence[Metric]) -> Self:
         """With a folder for its results, emptied of cases when the protocol of that name was another one."""
-        evaluation = cls(folder, dataset, protocol)
+        evaluation = cls(folder, dataset, protocol, metrics)
         text = json.dumps({**asdict(protocol), "hash": protocol.hash}, indent=1) + "\n"
         path = evaluation.results.protocol_file
         if not path.exists() or path.read_text(encoding="utf-8") != text:
@@ -139,22 +148,26 @@ class Evaluation:
         return found, failed
 
     def case(self, index: int, threshold: float | None) -> CaseResult:
-        """The result of a test case as it was kept, or a new one, which is kept."""
+        """The result of a test case as it was kept, or a new one, which is kept; what it lacks is measured."""
         path = self.results.case_file(self.dataset.test_ids[index])
         found = _kept(path)
         if found is None or threshold not in (None, found.threshold):
-            found = self._new(index, threshold)
+            found = self._new(index, threshold, self.metrics)
+            save_result(path, found)
+        elif lacking := [metric for metric in self.metrics if metric.name not in found.metrics]:
+            more = self._new(index, found.threshold, lacking)
+            found = found.model_copy(update={"metrics": found.metrics | more.metrics})
             save_result(path, found)
         return found
 
-    def _new(self, index: int, threshold: float | None) -> CaseResult:
+    def _new(self, index: int, threshold: float | None, metrics: Sequence[Metric]) -> CaseResult:
         case = self.dataset.test[index]
         if case.lesion_mask is None:
             raise BenchError(f"{case.id} has no lesion mask, so there is nothing to compare its map with.")
         anomaly_map = load_map(self.folder.prepared_path(case.id))
         try:
             evaluation = evaluate_case(
-                anomaly_map, case.lesion_mask, case.brain_mask, case.spacing_mm, self.protocol, threshold
+                anomaly_map, case.lesion_mask, case.brain_mask, case.spacing_mm, self.protocol, threshold, metrics
             )
         except ValueError as error:
             raise BenchError(f"{case.id}: {error}") from error
@@ -185,41 +198,34 @@ def _run_result(
 ) -> RunResult:
     record = folder.record
     scored = [record.cases[case.id] for case in cases]
-    runtimes = [one.runtime_s for one in scored if one.runtime_s is not None]
-    passes = [one.network_evaluations for one in scored if one.network_evaluations is not None]
     return RunResult(
+        **record.facts(),
         key=digest(dataset.fingerprint, record.method, record.config, record.seed, protocol.hash),
         dataset=dataset.name,
         dataset_fingerprint=dataset.fingerprint,
         dataset_description=dataset.description,
         channels=list(dataset.channels),
-        method=record.method,
-        title=record.title,
-        baseline=record.baseline,
-        paper_row=record.paper_row,
-        config=record.config,
-        preset=record.preset,
-        seed=record.seed,
         protocol=str(protocol),
         protocol_hash=protocol.hash,
         oracle=protocol.oracle,
-        status="failed" if error else "finished",
+        status="skipped" if record.skipped else "failed" if error else "finished",
         error=error,
         of=len(dataset.test_ids),
         failed_cases=failed,
         cases=cases,
         metrics=summaries(cases),
-        fit_s=record.fit_s,
-        runtime_s_per_case=statistics.fmean(runtimes) if runtimes else None,
-        network_evaluations_per_case=statistics.fmean(passes) if passes else None,
-        parameters=record.parameters,
-        peak_memory_mb=record.peak_memory_mb,
-        device=record.device or None,
-        external=record.external,
-        url=record.url,
+        runtime_s_per_case=_mean(one.runtime_s for one in scored),
+        network_evaluations_per_case=_mean(one.network_evaluations for one in scored),
+        bench_version=version(),
         git_commit=commit(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """The mean of those that are known."""
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None
 
 
 def summaries(cases: list[CaseResult]) -> dict[str, MetricSummary]:
@@ -234,7 +240,7 @@ def summaries(cases: list[CaseResult]) -> dict[str, MetricSummary]:
 
 
 def cases_csv(run: RunResult) -> str:
-    """One line a case: id, threshold, seconds, metrics; empty where a metric is undefined."""
+    """One line per case: id, threshold, seconds, metrics; empty where a metric is undefined."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["id", "threshold", "runtime_s", *run.metrics])

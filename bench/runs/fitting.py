@@ -6,7 +6,7 @@ from bench.component import AnyComponent, Fitted
 from bench.errors import Skipped, reason
 from bench.runs.bench import Bench
 from bench.runs.choice import Choice
-from bench.runs.run import opened_dataset
+from bench.runs.datasets import opened_dataset
 from bench.runs.scoring import fitted_detector
 from datasets.settings import DatasetSettings
 

@@ -4,18 +4,18 @@ A YAML file maps method names to settings; what stands under the key `shared` is
 (`score_model: *score_model`) and is otherwise ignored.
 """
 
-import difflib
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel
 
 from bench.detector import Detector, MethodConfig
+from bench.discovery import nearest
 from bench.errors import BenchError
+from bench.settings import settings_of, validated
 
 PRESETS = ("cpu", "gpu", "paper")
 Settings = dict[str, Any]
@@ -39,7 +39,7 @@ def file_settings(path: Path, known: list[str]) -> dict[str, Settings]:
     settings = _parse(text, str(path))
     for name in settings:
         if name not in known:
-            raise BenchError(f"{path}: there is no method {name!r}{_nearest(name, known)}")
+            raise BenchError(f"{path}: there is no method {name!r}{nearest(name, known)}")
     return settings
 
 
@@ -73,50 +73,7 @@ def resolve(
     settings = {name: _merged(from_preset.get(name, {}), from_file.get(name, {})) for name in detectors}
     for key, value in assignments(pairs):
         _assign(settings, detectors, key, value)
-    return {name: validated(detector, settings[name]) for name, detector in detectors.items()}
-
-
-def validated(detector: type[Detector], settings: Settings) -> MethodConfig:
-    """The detector's config with these settings; raises BenchError with one sentence on the first mistake."""
-    try:
-        return detector.Config.model_validate(settings)
-    except ValidationError as error:
-        raise BenchError(f"{detector.info.name}: {explain(error, detector.Config)}") from error
-
-
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first mistake of a validation as a sentence: field, value, what it takes."""
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"])
-    fields = settings_of(model)
-    if first["type"] == "extra_forbidden":
-        return f"there is no setting {field!r}{_nearest(field, list(fields))}"
-    takes = first["msg"][:1].lower() + first["msg"][1:]
-    description = f" ({fields[field][1]})" if field in fields else ""
-    return f"{field} = {first['input']!r} is wrong, {takes}{description}."
-
-
-def settings_of(model: type[BaseModel], prefix: str = "") -> dict[str, tuple[str, str]]:
-    """Every setting of a model by dotted key, with its bounds (or choices) and its description."""
-    found: dict[str, tuple[str, str]] = {}
-    for name, field in model.model_fields.items():
-        nested = _nested(field.annotation)
-        if nested is not None:
-            found |= settings_of(nested, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = (_bounds(field), field.description or "")
-    return found
-
-
-SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "min_length": "at least", "max_length": "at most"}
-
-
-def _bounds(field: FieldInfo) -> str:
-    """Such as ">= 0, <= 20", or the choices of a literal."""
-    if get_origin(field.annotation) is Literal:
-        return ", ".join(map(str, get_args(field.annotation)))
-    limits = [(sign, getattr(rule, name, None)) for rule in field.metadata for name, sign in SIGNS.items()]
-    return ", ".join(f"{sign} {limit}" for sign, limit in limits if limit is not None)
+    return {name: validated(detector.Config, settings[name], name) for name, detector in detectors.items()}
 
 
 def flattened(config: BaseModel) -> dict[str, str | int | float | bool | None]:
@@ -164,22 +121,9 @@ def _assign(settings: dict[str, Settings], detectors: dict[str, type[Detector]],
     )
     if not targets:
         known = sorted({k for detector in detectors.values() for k in settings_of(detector.Config)})
-        raise BenchError(f"--set {key}: {' and '.join(detectors)} has no such setting{_nearest(key, known)}")
+        raise BenchError(f"--set {key}: {' and '.join(detectors)} has no such setting{nearest(key, known)}")
     for name, dotted in targets.items():
         change: Any = value
         for part in reversed(dotted.split(".")):
             change = {part: change}
         settings[name] = _merged(settings[name], change)
-
-
-def _nested(annotation: Any) -> type[BaseModel] | None:
-    """The pydantic model of a field, also inside `Model | None`."""
-    for kind in (annotation, *get_args(annotation)):
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return kind
-    return None
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f", did you mean {close[0]!r}?" if close else f", there are {', '.join(known) or 'none'}"

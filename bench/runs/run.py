@@ -1,22 +1,20 @@
 """One command's work: fit, score, evaluate and track each method in turn; a failing one stops no other."""
 
 from functools import cache
-from pathlib import Path
 
-from bench.errors import BenchError, Skipped, reason
-from bench.files import write_text
+from bench.errors import Skipped, reason
+from bench.machine.version import versions
 from bench.results import RunResult
 from bench.runs import presets
 from bench.runs.bench import Bench
 from bench.runs.choice import Choice, ChosenMethod
+from bench.runs.datasets import opened_dataset, remember_dataset
 from bench.runs.evaluation import evaluate_and_track, evaluation_in_background
 from bench.runs.run_folder import Record, RunFolder, digest
 from bench.runs.scoring import FittedDetector, fitted_detector, score_unfinished, score_validation
 from bench.runs.source import has_changed, source_hash
 from bench.runs.workspace import Workspace
 from datasets.dataset import Dataset
-from datasets.labels import LabelSettings, labels_dataset
-from datasets.load import load_dataset
 from datasets.settings import DatasetSettings
 from metrics.protocol import Protocol
 
@@ -43,7 +41,7 @@ def run(
         bench.reporter.say(f"{missing.source} is left out, it failed to import: {missing.reason}")
     methods = choice.resolved()
     dataset = opened_dataset(bench, dataset_settings)
-    remember_dataset(bench.workspace.path, dataset, dataset_settings)
+    remember_dataset(bench.workspace, dataset, dataset_settings)
     results = []
     with bench.reporter.task("methods", len(methods)) as tick:
         for method in methods:
@@ -70,7 +68,7 @@ def run_method(
     _note_source(bench, method, folder, dataset)
     record.skipped = None  # it may be able to run now
     try:
-        with evaluation_in_background(folder, dataset, protocol) as evaluate_case:
+        with evaluation_in_background(folder, dataset, protocol, bench.metrics) as evaluate_case:
             score_unfinished(folder, dataset, fit, bench.reporter, evaluate_case)
         if protocol.strategy == "healthy-fpr":
             score_validation(folder, dataset, fit, bench.reporter)
@@ -91,7 +89,7 @@ def _note_source(bench: Bench, method: ChosenMethod, folder: RunFolder, dataset:
     now = source_hash(method.detector)
     done = sum(folder.is_scored(case_id) for case_id in dataset.test_ids)
     if not done:
-        folder.record.source = now
+        folder.record.source, folder.record.versions = now, versions()
         return
     bench.reporter.say(f"{method.name}: {done} of {len(dataset.test_ids)} cases were scored before, in {folder.path}")
     if has_changed(folder.record.source, now):
@@ -115,41 +113,3 @@ def folder_of(workspace: Workspace, dataset: Dataset, method: ChosenMethod) -> R
     folder = RunFolder.open(workspace.dataset(dataset.name, dataset.fingerprint).run(info.name, key), fresh)
     folder.record.device = method.device  # the folder may have been begun on another one
     return folder
-
-
-def opened_dataset(bench: Bench, settings: DatasetSettings) -> Dataset:
-    """Load a dataset and say what was set aside and who is aligned."""
-    dataset = load_dataset(settings)
-    for subject in dataset.set_aside:
-        bench.reporter.say(f"{subject.id} is set aside: {subject.reason}")
-    if "aligned" in dataset.description:
-        bench.reporter.say(f"Aligned: {dataset.description['aligned']}.")
-    return dataset
-
-
-def remember_dataset(workspace: Path, dataset: Dataset, settings: DatasetSettings) -> None:
-    """Keep the settings beside the runs, so that other commands can open the dataset again."""
-    write_text(dataset_folder(workspace, dataset) / "dataset.json", settings.model_dump_json(indent=1) + "\n")
-
-
-def reopened_dataset(workspace: Path, folder: Path) -> Dataset:
-    """The dataset that the runs in a folder were made on; BenchError when it is no longer the same."""
-    labels = folder / "labels.json"
-    path = labels if labels.exists() else folder / "dataset.json"
-    kind = LabelSettings if labels.exists() else DatasetSettings
-    try:
-        settings = kind.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BenchError(f"{path} cannot be read: remove its folder and run again.") from error
-    if isinstance(settings, LabelSettings):
-        dataset = labels_dataset(settings)
-    else:
-        dataset = load_dataset(settings.model_copy(update={"cache_folder": (workspace / "datasets").absolute()}))
-    if dataset_folder(workspace, dataset) != folder:
-        raise BenchError(f"The data behind {folder} has changed: run again on it as it is now.")
-    return dataset
-
-
-def dataset_folder(workspace: Path, dataset: Dataset) -> Path:
-    """runs/<dataset>-<fingerprint8>."""
-    return workspace / "runs" / f"{dataset.name}-{dataset.fingerprint[:8]}"

@@ -6,14 +6,13 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel
-import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import BenchError, reason
-from bench.files import atomic_path, write_text
+from bench.files import read_volume, save_nifti, write_text
+from bench.results import RunFacts
 from bench.runs.workspace import RunLayout
-from datasets.case import Affine, BoolArray, Case, FloatArray
+from datasets.case import Case, FloatArray
 from datasets.preparing.preparation import to_native
 
 
@@ -25,33 +24,15 @@ class Scored(BaseModel):
     source: str | None = None
 
 
-class Record(BaseModel):
-    """Who made the maps and what it took: runtime.json.
-
-    source: hash of the method's source file when scoring began. error: why the method as a whole failed.
-    external: the maps were made by another program, which `url` tells of.
-    """
+class Record(RunFacts):
+    """Who made the maps and what it took: runtime.json."""
 
     model_config = ConfigDict(extra="forbid")
 
-    method: str
-    title: str
-    baseline: bool
-    paper_row: str | None
-    config: dict[str, str | int | float | bool | None]
-    preset: str | None = None
-    seed: int
-    device: str = ""
-    source: str = ""
-    external: bool = False
-    url: str | None = None
-    fit_s: float | None = None
-    parameters: int | None = None
-    peak_memory_mb: float | None = None
-    error: str | None = None
-    skipped: str | None = None
-    cases: dict[str, Scored] = {}
-    failed: dict[str, str] = {}
+    error: str | None = Field(None, description="why the method as a whole failed")
+    skipped: str | None = Field(None, description="why the method cannot run here; then there are no maps")
+    cases: dict[str, Scored] = Field(default={}, description="case id -> what scoring it took")
+    failed: dict[str, str] = Field(default={}, description="case id -> reason; it will be tried again")
 
 
 @dataclass
@@ -125,16 +106,9 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def save_nifti(path: Path, volume: FloatArray | BoolArray, affine: Affine) -> None:
-    """Write a volume as NIfTI, atomically: float32, or uint8 for a mask."""
-    with atomic_path(path) as temporary:
-        stored = volume.astype(np.uint8 if volume.dtype == bool else np.float32)
-        nibabel.Nifti1Image(stored, affine).to_filename(temporary)
-
-
 def load_map(path: Path) -> FloatArray:
     """Read a map back, float32; raises BenchError when the file is damaged."""
     try:
-        return np.asarray(nibabel.load(path).dataobj, dtype=np.float32)
-    except Exception as error:
+        return read_volume(path, finite=False)[0]
+    except BenchError as error:
         raise BenchError(f"{path} is damaged: remove it and run again.") from error

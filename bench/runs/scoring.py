@@ -9,9 +9,10 @@ import numpy as np
 from bench.component import AnyComponent, FitContext, Fitted
 from bench.detector import Detector, MethodConfig
 from bench.errors import BenchError, Skipped
+from bench.files import save_nifti
 from bench.machine.memory import peak_mb, reset_peak
 from bench.reporting import Reporter
-from bench.runs.run_folder import RunFolder, Scored, save_nifti
+from bench.runs.run_folder import RunFolder, Scored
 from bench.runs.store import Store
 from datasets.case import Case, FloatArray
 from datasets.dataset import Dataset
@@ -88,7 +89,7 @@ def score_unfinished(
         return
     fitted = fit()
     record.fit_s, record.parameters = fitted.fit_s, fitted.parameters
-    reset_peak(record.device)  # of scoring alone: whether components were trained or loaded should not show
+    reset_peak(record.device or "cpu")  # of scoring alone: whether components were trained or loaded should not show
     record.error = None
     folder.save()
     with reporter.task(f"{record.method}: scoring", len(unfinished)) as tick:
@@ -99,7 +100,7 @@ def score_unfinished(
                 evaluations = fitted.network_evaluations
                 anomaly_map, runtime_s = timed_map(fitted.detector, case)
                 evaluations = fitted.network_evaluations - evaluations
-                record.peak_memory_mb = max(record.peak_memory_mb or 0.0, round(peak_mb(record.device), 1))
+                record.peak_memory_mb = max(record.peak_memory_mb or 0.0, round(peak_mb(record.device or "cpu"), 1))
                 folder.keep_map(case, anomaly_map, Scored(runtime_s=runtime_s, network_evaluations=evaluations))
                 scored(index)
             except Exception as error:

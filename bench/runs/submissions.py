@@ -4,32 +4,23 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel
 import numpy as np
 
 from bench.errors import BenchError
-from bench.files import write_text
+from bench.files import read_mask, read_volume, save_nifti
 from bench.results import RunResult
 from bench.runs.bench import Bench
 from bench.runs.evaluation import evaluate_and_track
-from bench.runs.run import dataset_folder, reopened_dataset
-from bench.runs.run_folder import Record, RunFolder, Scored, digest, save_nifti
+from bench.runs.run_folder import Record, RunFolder, Scored, digest
 from bench.runs.scoring import map_problem
 from bench.runs.workspace import Workspace
-from datasets.case import Affine, Case, FloatArray
+from datasets.case import Case, FloatArray
 from datasets.dataset import Dataset
 from datasets.fingerprint import file_hash
-from datasets.labels import (
-    LabelSettings,
-    brain_masks,
-    check_grid,
-    is_brain,
-    labels_dataset,
-    read_mask,
-    same_place,
-    shown,
-)
+from datasets.labels import brain_masks
+from datasets.preparing.grids import check_same_grid, same_grid, shown
 from datasets.preparing.resampling import resample
+from datasets.scans.names import says_brain_mask
 from datasets.scans.pairing import by_subject, nifti_files
 from metrics.protocol import Protocol
 
@@ -121,7 +112,7 @@ def take_over(folder: RunFolder, dataset: Dataset, index: int, path: Path | None
 def take_over_healthy(folder: RunFolder, dataset: Dataset, healthy_maps: Path, brains: Path | None) -> None:
     """Keep maps of the dataset's healthy validation cases, of which none may be missing; or, where a dataset has
     none, of the subjects in the folder, with their brain masks."""
-    maps = by_subject([path for path in nifti_files(healthy_maps) if not is_brain(path)], "anomaly map")
+    maps = by_subject([path for path in nifti_files(healthy_maps) if not says_brain_mask(path)], "anomaly map")
     cases = list(dataset.validation) or healthy_cases(maps, brains or healthy_maps)
     for case in cases:
         if case.id not in maps:
@@ -152,22 +143,13 @@ def read_map(path: Path, case: Case) -> FloatArray:
     It may lie on the prepared grid, or on the subject's own, from which it is resampled. BenchError when the file
     cannot be read, has another grid, or holds values inside the brain that are not finite.
     """
-    try:
-        image = nibabel.load(path)
-        volume = np.asarray(image.dataobj, dtype=np.float32)
-        affine: Affine = np.array(image.affine, dtype=np.float64)
-    except Exception:
-        raise BenchError(f"{path} cannot be read: it is damaged or no NIfTI file; write it again.") from None
-    if volume.ndim == 4 and volume.shape[3] == 1:
-        volume = volume[..., 0]
-    if volume.ndim != 3:
-        raise BenchError(f"{path} has {volume.ndim} dimensions {volume.shape}: keep one 3D volume.")
+    volume, affine = read_volume(path, finite=False)
     own = case.native
-    if own and volume.shape == own.shape and same_place(affine, own.affine, own.shape):
+    if own and same_grid(volume.shape, affine, own.shape, own.affine):
         volume = resample(volume, own.affine, case.affine, _shape(case))
     else:
         grid = f"{case.id} prepared (or its own grid, {own.shape} at {shown(own.affine)})" if own else case.id
-        check_grid(path, volume.shape, affine, grid, case.brain_mask.shape, case.affine)
+        check_same_grid(path, volume.shape, affine, grid, case.brain_mask.shape, case.affine)
     if problem := map_problem(volume, case):
         raise BenchError(f"{path} {problem}.")
     return np.where(case.brain_mask, volume, np.float32(0))
@@ -176,27 +158,3 @@ def read_map(path: Path, case: Case) -> FloatArray:
 def _shape(case: Case) -> tuple[int, int, int]:
     x, y, z = case.brain_mask.shape
     return x, y, z
-
-
-def labelled(workspace: Path, settings: LabelSettings) -> Dataset:
-    """The dataset of labels, noted in the workspace so that its runs can be evaluated again."""
-    absolute = {name: path and path.expanduser().absolute() for name, path in settings}
-    settings = LabelSettings(**absolute)
-    dataset = labels_dataset(settings)
-    write_text(dataset_folder(workspace, dataset) / "labels.json", settings.model_dump_json(indent=1) + "\n")
-    return dataset
-
-
-def known_dataset(workspace: Path, name: str, fingerprint: str | None = None) -> Dataset:
-    """The dataset of that name that was last run or exported in this workspace.
-
-    fingerprint: its beginning, where there are several. BenchError when there is none.
-    """
-    known = sorted(workspace.glob(f"runs/{name}-*/dataset.json"), key=lambda path: path.stat().st_mtime)
-    fitting = [path.parent for path in known if path.parent.name.startswith(f"{name}-{(fingerprint or '')[:8]}")]
-    if not fitting:
-        raise BenchError(
-            f"{workspace} knows no dataset {name} {fingerprint or ''}".rstrip()
-            + ": `bench export` or `bench run` with that --dataset makes it known."
-        )
-    return reopened_dataset(workspace, fitting[-1])

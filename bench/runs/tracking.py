@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bench.machine.quiet import silence_libraries
 from bench.results import RunResult
 from bench.runs.workspace import RunLayout, Workspace
+from leaderboard.costs import COSTS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -128,14 +129,7 @@ def _metrics(run: RunResult) -> dict[str, float]:
     values: dict[str, float | None] = {"cases": run.n, "cases_of": run.of}
     for name, summary in run.metrics.items():
         values |= {f"{name}_mean": summary.mean, f"{name}_se": summary.se}
-    for cost in (
-        "fit_s",
-        "runtime_s_per_case",
-        "network_evaluations_per_case",
-        "parameters",
-        "peak_memory_mb",
-    ):
-        values[cost] = getattr(run, cost)
+    values |= {column.name: getattr(run, column.name) for column in COSTS if column.is_number}
     return {name: float(value) for name, value in values.items() if value is not None}
 
 
@@ -149,6 +143,8 @@ def _tags(run: RunResult) -> dict[str, str]:
         "url": run.url,
         "mlflow.source.git.commit": run.git_commit,
         "git_commit": run.git_commit,
+        "bench_version": run.bench_version,
+        **{f"version.{name}": version for name, version in run.versions.items()},
         "dataset": run.dataset,
         "dataset_fingerprint": run.dataset_fingerprint,
         "protocol": run.protocol,

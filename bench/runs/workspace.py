@@ -71,20 +71,25 @@ class Workspace:
 class DatasetLayout:
     """What lies where in the folder of the runs on one dataset.
 
-    dataset.json or labels.json   settings that open the dataset again
-    <method>-<key8>/              one method's run, see `RunLayout`
+    dataset.json       settings that open the dataset again
+    <method>-<key8>/   one method's run, see `RunLayout`
     """
 
     path: Path
 
+    def is_of(self, name: str, fingerprint: str = "") -> bool:
+        """Whether it is of the dataset of that name, whose fingerprint begins so."""
+        start = self.path.name[-8:]
+        return self.path.name == f"{name}-{start}" and start.startswith(fingerprint[:8])
+
     @property
     def settings_file(self) -> Path:
-        """Settings of a dataset of images."""
+        """Settings that open the dataset again."""
         return self.path / "dataset.json"
 
     @property
     def labels_file(self) -> Path:
-        """Settings of a dataset of labels without images."""
+        """The same of labels without images, as it was called once."""
         return self.path / "labels.json"
 
     def run(self, method: str, key: str) -> Path:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.errors import BenchError
+from bench.files import read_mask
 from datasets.case import Affine
 
 VoxelIndices: TypeAlias = npt.NDArray[np.int64]
@@ -100,12 +101,10 @@ class AtlasShapes:
 
 def read_atlas_mask(path: Path) -> VoxelIndices:
     """One mask file of 1 mm voxels in MNI152 space. BenchError when it is something else."""
-    from datasets.scans.reading import read_volume
-
-    volume, affine = read_volume(path)
+    voxels, affine = read_mask(path)
     if not np.allclose(np.abs(affine[:3, :3]), np.eye(3), atol=1e-3):
         raise BenchError(f"{path} does not have 1 mm voxels along x, y, z; resample it to MNI152 1 mm space.")
-    mask = mni_indices(np.argwhere(volume >= 0.5) @ affine[:3, :3].T + affine[:3, 3])
+    mask = mni_indices(np.argwhere(voxels) @ affine[:3, :3].T + affine[:3, 3])
     if not len(mask):
         raise BenchError(f"{path} holds no lesion inside MNI152 space; remove it.")
     return mask

@@ -14,7 +14,8 @@ from bench.files import write_json
 from datasets.case import Affine, Cases
 from datasets.fingerprint import fingerprint
 from datasets.preparing import registration
-from datasets.preparing.preparation import Extent, Frame, Scan, same_grid
+from datasets.preparing.grids import same_grid
+from datasets.preparing.preparation import Extent, Frame, Scan
 from datasets.scans.inspection import Subject
 
 Mode = Literal["auto", "none", "affine"]
@@ -44,7 +45,9 @@ def lies_elsewhere(brain: Extent, training: Sequence[Extent]) -> bool:
     sides_mm = [bounds_mm(one) for one in training]
     own_mm = bounds_mm(brain)
     beyond_mm = np.maximum(np.min(sides_mm, axis=0) - own_mm, own_mm - np.max(sides_mm, axis=0)).max()
-    margin_mm = SAME_GRID_MARGIN_MM if same_grid(brain.grid, training[0].grid) else MARGIN_MM
+    grid, usual = brain.grid, training[0].grid
+    at_home = same_grid(grid.shape, grid.affine, usual.shape, usual.affine)
+    margin_mm = SAME_GRID_MARGIN_MM if at_home else MARGIN_MM
     return bool(beyond_mm > margin_mm + 1e-3)
 
 

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from bench.errors import BenchError
 from datasets.case import Affine, BoolArray, Case, FloatArray, NativeGrid
-from datasets.preparing.resampling import Shape, VolumeT, resample, whole_voxel_transform
+from datasets.preparing.grids import same_grid, whole_voxel_transform
+from datasets.preparing.resampling import Shape, VolumeT, resample
 
 Index: TypeAlias = npt.NDArray[np.int64]
 FloatsMm: TypeAlias = npt.NDArray[np.float64]
@@ -80,7 +81,7 @@ def training_frame(extents: Sequence[Extent]) -> Frame:
     to multiples of 16, so that the padding holds image where there is some.
     """
     reference = extents[0].grid
-    if all(same_grid(one.grid, reference) for one in extents):
+    if all(same_grid(one.grid.shape, one.grid.affine, reference.shape, reference.affine) for one in extents):
         first = np.min([one.first for one in extents], axis=0)
         last = np.max([one.last for one in extents], axis=0)
         shape = frame_shape(box_size_mm(first, last, reference.affine))
@@ -166,11 +167,6 @@ def box_affine(scan: Scan, frame: Frame) -> Affine:
     own = extent(scan.brain_mask, scan.affine)
     centred = centred_affine(np.array(own.first), np.array(own.last), scan.affine, frame.shape)
     return snapped(centred, scan.affine)
-
-
-def same_grid(one: NativeGrid, other: NativeGrid) -> bool:
-    """Whether two grids have the same shape and place."""
-    return one.shape == other.shape and bool(np.allclose(one.affine, other.affine, atol=1e-3))
 
 
 def canonical_axes(affine: Affine) -> tuple[Affine, Affine]:

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from datasets.case import Affine, BoolArray, FloatArray
+from datasets.preparing.grids import whole_voxel_transform
 
 VolumeT = TypeVar("VolumeT", FloatArray, BoolArray)
 Shape = tuple[int, int, int]
-ALIGNED_VOXELS = 0.05  # grids count as aligned when no voxel lies further than this from a voxel of the other
 
 
 def resample(volume: VolumeT, affine: Affine, to_affine: Affine, to_shape: Shape, outside: float = 0.0) -> VolumeT:
@@ -24,16 +24,6 @@ def resample(volume: VolumeT, affine: Affine, to_affine: Affine, to_shape: Shape
     if whole is not None:
         return copied(volume, whole, to_shape, outside)
     return interpolated(volume, transform, to_shape, outside)
-
-
-def whole_voxel_transform(transform: Affine, shape: Shape) -> npt.NDArray[np.int64] | None:
-    """The index transform in whole numbers, if it only flips, permutes and shifts; else None."""
-    whole = np.round(transform)
-    if abs(round(np.linalg.det(whole[:3, :3]))) != 1:
-        return None
-    corners = np.array([[*corner, 1] for corner in np.ndindex(2, 2, 2)]) * [*(np.array(shape) - 1), 1]
-    furthest = np.abs(corners @ (transform - whole).T).max()
-    return whole.astype(np.int64) if furthest < ALIGNED_VOXELS else None
 
 
 def copied(volume: VolumeT, whole: npt.NDArray[np.int64], to_shape: Shape, outside: float) -> VolumeT:

@@ -5,6 +5,7 @@ Used by every dataset that is read from disk; these differ only in how they find
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,21 +15,25 @@ from bench.seeds import derived_seed
 from datasets.cache import LazyCases
 from datasets.case import Case
 from datasets.dataset import Dataset, SetAside
-from datasets.fingerprint import fingerprint, lesion_identity
-from datasets.lesions import simulation as lesions
+from datasets.fingerprint import fingerprint
+from datasets.lesions.generator import simulate_lesions
+from datasets.lesions.identity import lesion_identity
+from datasets.lesions.settings import LesionSettings, described
 from datasets.preparing import preparation
 from datasets.preparing.alignment import REFERENCE_CASES, Alignment, Mode, to_align
 from datasets.preparing.preparation import Frame
 from datasets.scans import reading
 from datasets.scans.bids_layout import CHANNELS, SubjectFiles
 from datasets.scans.inspection import Folder, Subject, usable_subjects
-from datasets.scans.splits import seeded_split
-from datasets.settings import DatasetSettings
+from datasets.scans.splits import SPLITS, seeded_split
+from datasets.settings import ScanSettings
 
 Kind = Literal["healthy", "real lesions", "simulated lesions"]
 
 
-def scans_dataset(name: str, settings: DatasetSettings, folder: Folder, healthy: Folder | None = None) -> Dataset:
+def scans_dataset(
+    name: str, settings: ScanSettings, cache_folder: Path, folder: Folder, healthy: Folder | None = None
+) -> Dataset:
     """A dataset of scans on disk.
 
     Subjects with a lesion mask are test cases; healthy ones are split by name or by seed, and those that fall
@@ -37,12 +42,18 @@ def scans_dataset(name: str, settings: DatasetSettings, folder: Folder, healthy:
     BenchError when a split is empty.
     """
     folders = [folder] if healthy is None else [healthy, folder]
-    set_aside = [one for each in folders for one in each.set_aside]
     channels, left_out = common_channels([files for each in folders for files in each.subjects])
-    usable = [usable_subjects(each, channels, settings.cache_folder, set_aside) for each in folders]
-    splits = split_subjects(folders[0], usable[0], settings.seed, set_aside)
+    set_aside = [one for each in folders for one in each.set_aside]
+    usable = []
+    for each in folders:
+        subjects, unusable = usable_subjects(each, channels, cache_folder)
+        usable.append(subjects)
+        set_aside += unusable
+    splits, without_split = split_subjects(folders[0], usable[0], settings.seed)
+    set_aside += without_split
     if healthy is not None:
-        splits["test"] = test_only(folder, usable[1], splits, set_aside)
+        splits["test"], learned_from = test_only(folder, usable[1], splits)
+        set_aside += learned_from
     for split, subjects in splits.items():
         if not subjects:
             raise BenchError(empty_split(split, folders, usable))
@@ -50,7 +61,7 @@ def scans_dataset(name: str, settings: DatasetSettings, folder: Folder, healthy:
     tests = sorted(splits["test"], key=lambda subject: subject.id)[: settings.cases]
     kinds: list[Kind] = ["real lesions" if s.files.lesion_mask else "simulated lesions" for s in tests]
     aligned = to_align(settings.align, frame, splits["train"], [*splits["validation"], *tests])
-    preparer = Preparer(settings, channels, frame, splits["train"], aligned)
+    preparer = Preparer(settings, cache_folder, channels, frame, splits["train"], aligned)
     training_fingerprint = fingerprint(
         {
             "preparation": preparer.identity,
@@ -58,6 +69,17 @@ def scans_dataset(name: str, settings: DatasetSettings, folder: Folder, healthy:
             "validation": [preparer.subject_identity(subject) for subject in splits["validation"]],
         }
     )
+    shared = "one place for all: the scans share a grid" if frame.affine is not None else "centred on each brain"
+    description = {
+        "folder": " to learn from, test: ".join(str(each.root) for each in folders),
+        "subjects": ", ".join(f"{len(subjects)} {split}" for split, subjects in splits.items()),
+        "split": "named in participants.tsv" if folders[0].splits else f"80/10/10, seed {settings.seed}",
+        "test cases": test_description(kinds, settings.lesions),
+        "channels": ", ".join(channels) + left_out,
+        "box": f"{' x '.join(map(str, frame.shape))} voxels of 2 mm, {shared}",
+    }
+    if aligned:
+        description["aligned"] = aligned_description(settings.align, aligned)
     return Dataset(
         name=name,
         channels=channels,
@@ -73,16 +95,7 @@ def scans_dataset(name: str, settings: DatasetSettings, folder: Folder, healthy:
                 "test": [preparer.case_identity(*pair) for pair in zip(tests, kinds, strict=True)],
             }
         ),
-        description={
-            "folder": " to learn from, test: ".join(str(each.root) for each in folders),
-            "subjects": ", ".join(f"{len(subjects)} {split}" for split, subjects in splits.items()),
-            "split": "named in participants.tsv" if folders[0].splits else f"80/10/10, seed {settings.seed}",
-            "test cases": test_description(kinds, settings),
-            "channels": ", ".join(channels) + left_out,
-            "box": f"{' x '.join(map(str, frame.shape))} voxels of 2 mm, "
-            + ("one place for all: the scans share a grid" if frame.affine is not None else "centred on each brain"),
-            **({"aligned": aligned_description(settings.align, aligned)} if aligned else {}),
-        },
+        description=description,
         set_aside=tuple(set_aside),
     )
 
@@ -98,35 +111,39 @@ def common_channels(subjects: Sequence[SubjectFiles]) -> tuple[tuple[str, ...], 
 
 
 def split_subjects(
-    folder: Folder, usable: Sequence[Subject], seed: int, set_aside: list[SetAside]
-) -> dict[str, list[Subject]]:
-    """Split -> subjects in order of id. Those with a lesion mask are test cases whatever the table says."""
+    folder: Folder, usable: Sequence[Subject], seed: int
+) -> tuple[dict[str, list[Subject]], list[SetAside]]:
+    """Split -> subjects in order of id, and those that the table gives none.
+
+    Those with a lesion mask are test cases whatever the table says.
+    """
     healthy = [subject for subject in usable if not subject.files.lesion_mask]
     by_name = folder.splits
     if by_name is None:
         by_name = seeded_split((subject.files.subject for subject in healthy), seed)
-    splits: dict[str, list[Subject]] = {"train": [], "validation": [], "test": []}
+    splits: dict[str, list[Subject]] = {split: [] for split in SPLITS}
+    set_aside = []
     for subject in sorted(usable, key=lambda one: one.id):
         split = "test" if subject.files.lesion_mask else by_name.get(subject.files.subject)
         if split is None:
             set_aside.append(SetAside(subject.id, f"{subject.id} has no split in participants.tsv."))
         else:
             splits[split].append(subject)
-    return splits
+    return splits, set_aside
 
 
 def test_only(
-    folder: Folder, usable: Sequence[Subject], splits: dict[str, list[Subject]], set_aside: list[SetAside]
-) -> list[Subject]:
-    """Of a folder beside a healthy one: all subjects, or those its table names; none seen in training."""
+    folder: Folder, usable: Sequence[Subject], splits: dict[str, list[Subject]]
+) -> tuple[list[Subject], list[SetAside]]:
+    """Of a folder beside a healthy one: all subjects, or those its table names; and those that are learned from."""
     seen = {subject.image for split in ("train", "validation") for subject in splits[split]}
-    kept = []
+    kept, set_aside = [], []
     for subject in usable:
         if subject.image in seen:
             set_aside.append(SetAside(subject.id, f"{subject.id} is also in the folder to learn from."))
         elif folder.splits is None or folder.splits.get(subject.files.subject) == "test":
             kept.append(subject)
-    return kept
+    return kept, set_aside
 
 
 def empty_split(split: str, folders: Sequence[Folder], usable: Sequence[Sequence[Subject]]) -> str:
@@ -142,13 +159,13 @@ def empty_split(split: str, folders: Sequence[Folder], usable: Sequence[Sequence
     return f"{folders[0].root / 'participants.tsv'} puts no healthy subject into the split {split}; add some."
 
 
-def test_description(kinds: Sequence[Kind], settings: DatasetSettings) -> str:
+def test_description(kinds: Sequence[Kind], settings: LesionSettings) -> str:
     """How many test cases there are of each kind."""
     parts = []
     if real := kinds.count("real lesions"):
         parts.append(f"{real} with real lesion masks")
     if simulated := kinds.count("simulated lesions"):
-        lesions_in = "" if settings.lesions.set == "none" else f" with lesions ({lesions.described(settings.lesions)})"
+        lesions_in = "" if settings.lesion_set.healthy else f" with lesions ({described(settings)})"
         parts.append(f"{simulated} healthy ones{lesions_in}")
     return " and ".join(parts)
 
@@ -167,13 +184,15 @@ class Preparer:
 
     def __init__(
         self,
-        settings: DatasetSettings,
+        settings: ScanSettings,
+        cache_folder: Path,
         channels: tuple[str, ...],
         frame: Frame,
         train: Sequence[Subject] = (),
         aligned: Sequence[Subject] = (),
     ) -> None:
         self.settings = settings
+        self.cache_folder = cache_folder
         self.channels = channels
         self.frame = frame
         affine = None if frame.affine is None else (np.round(frame.affine, 4) + 0.0).tolist()
@@ -187,9 +206,11 @@ class Preparer:
         self.alignment: Alignment | None = None
         if aligned:
             reference = train[:REFERENCE_CASES]
-            as_they_lie = Preparer(settings, channels, frame).cases(reference, ["healthy"] * len(reference))
+            as_they_lie = Preparer(settings, cache_folder, channels, frame).cases(
+                reference, ["healthy"] * len(reference)
+            )
             identity = [self.identity, [subject.content for subject in reference]]
-            self.alignment = Alignment(aligned, frame, as_they_lie, identity, settings.cache_folder)
+            self.alignment = Alignment(aligned, frame, as_they_lie, identity, cache_folder)
 
     def cases(self, subjects: Sequence[Subject], kinds: Sequence[Kind]) -> LazyCases:
         """Lazy cases, kept in the cache folder."""
@@ -197,7 +218,7 @@ class Preparer:
         return LazyCases(
             [fingerprint([self.identity, identity]) for identity in identities],
             lambda index: self.prepared(subjects[index], kinds[index]),
-            self.settings.cache_folder / "cases",
+            self.cache_folder / "cases",
         )
 
     def subject_identity(self, subject: Subject) -> list[Any]:
@@ -215,7 +236,7 @@ class Preparer:
         scan = reading.read_scan(subject.files, self.channels)
         place = self.alignment.box_affine(subject, scan) if self.alignment else None
         if kind == "simulated lesions":
-            images, lesion_mask = lesions.simulate_lesions(
+            images, lesion_mask = simulate_lesions(
                 scan.images,
                 scan.brain_mask,
                 scan.affine,

@@ -49,12 +49,9 @@ class Subject:
 
 
 def usable_subjects(
-    folder: Folder, channels: tuple[str, ...], cache_folder: Path, set_aside: list[SetAside]
-) -> list[Subject]:
-    """The subjects that can be used, each image once; the others are added to `set_aside`.
-
-    BenchError when none is left.
-    """
+    folder: Folder, channels: tuple[str, ...], cache_folder: Path
+) -> tuple[list[Subject], list[SetAside]]:
+    """The subjects that can be used, each image once, and those that are set aside here. BenchError if none is left."""
 
     def tried(files: SubjectFiles) -> Subject | str:
         try:
@@ -65,6 +62,7 @@ def usable_subjects(
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         results = list(pool.map(tried, folder.subjects))
     usable: dict[str, Subject] = {}
+    set_aside: list[SetAside] = []
     for files, result in zip(folder.subjects, results, strict=True):
         if isinstance(result, str):
             set_aside.append(SetAside(files.id, result))
@@ -74,9 +72,10 @@ def usable_subjects(
         else:
             usable[result.image] = result
     if not usable:
-        problem = f"; the first problem: {set_aside[0].reason}" if set_aside else "."
+        problems = [*folder.set_aside, *set_aside]
+        problem = f"; the first problem: {problems[0].reason}" if problems else "."
         raise BenchError(f"No subject of {folder.root} can be used{problem}")
-    return list(usable.values())
+    return list(usable.values()), set_aside
 
 
 def inspected(files: SubjectFiles, channels: tuple[str, ...], cache_folder: Path) -> Subject:

@@ -1,18 +1,10 @@
 """Which file belongs to which subject: by the id that its name begins with, never by its place in a listing."""
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from bench.errors import BenchError
-
-ID = re.compile(r"sub-[A-Za-z0-9]+(_ses-[A-Za-z0-9]+)?(?=[_.])")
-
-
-def subject_id(path: Path) -> str | None:
-    """The id that a file's name begins with, "sub-01" or "sub-01_ses-02"; None when it begins otherwise."""
-    found = ID.match(path.name)
-    return found.group() if found else None
+from datasets.scans.names import parsed
 
 
 def nifti_files(folder: Path) -> list[Path]:
@@ -23,7 +15,7 @@ def nifti_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise BenchError(f"The folder {folder} does not exist.")
     files = [path for path in sorted(folder.rglob("*.nii*")) if path.name.endswith((".nii", ".nii.gz"))]
-    named = [path for path in files if subject_id(path)]
+    named = [path for path in files if parsed(path)]
     if not named:
         example = f", only such as {files[0].name}" if files else ""
         raise BenchError(f"{folder} holds no NIfTI file whose name begins with a subject, as sub-01.nii.gz{example}.")
@@ -37,10 +29,10 @@ def by_subject(files: Iterable[Path], what: str) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for path in files:
-        name = subject_id(path)
+        name = parsed(path)
         if name is None:
             continue
-        other = found.setdefault(name, path)
+        other = found.setdefault(name.id, path)
         if other != path:
-            raise BenchError(f"{name} has two files that could be its {what}, {other} and {path}: keep one.")
+            raise BenchError(f"{name.id} has two files that could be its {what}, {other} and {path}: keep one.")
     return found

@@ -8,20 +8,20 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.files import write_json, write_text
-from leaderboard.figures.maps import save_figure
+from leaderboard.figures.saving import save_figure
 from metrics.froc import FrocPoint
 
-FALSE_COMPONENTS = (1, 2, 4, 8, 16)  # a case, at which sensitivities are given
+FALSE_COMPONENTS = (1, 2, 4, 8, 16)  # per case, at which sensitivities are given
 
 
 def sensitivity_at(points: Sequence[FrocPoint], false_components: float) -> float:
-    """The highest sensitivity of the thresholds with at most so many false components a case; 0 if there is none."""
+    """The highest sensitivity of the thresholds with at most so many false components per case; 0 if there is none."""
     return max((p.sensitivity or 0.0 for p in points if p.false_components_per_case <= false_components), default=0.0)
 
 
 def save_froc(curves: Mapping[str, Sequence[FrocPoint]], output: Path) -> list[Path]:
-    """Write the curves as PNG, PDF, CSV (one line a threshold) and JSON (sensitivities at 1, 2, ... false
-    components a case, and all points).
+    """Write the curves as PNG, PDF, CSV (one line per threshold) and JSON (sensitivities at 1, 2, ... false
+    components per case, and all points).
 
     curves: row label -> points. output: path, its suffix is replaced. BenchError when there is no lesion to find.
     """
@@ -51,7 +51,7 @@ def as_csv(curves: Mapping[str, Sequence[FrocPoint]]) -> str:
 
 
 def _draw(curves: Mapping[str, Sequence[FrocPoint]], output: Path) -> list[Path]:
-    """Sensitivity over false components a case, a line for each method through its thresholds."""
+    """Sensitivity over false components per case, a line for each method through its thresholds."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 3.6), layout="constrained")
@@ -60,6 +60,6 @@ def _draw(curves: Mapping[str, Sequence[FrocPoint]], output: Path) -> list[Path]
         x = [p.false_components_per_case for p in points]
         axes.plot(x, [p.sensitivity or 0.0 for p in points], label=label, marker=".", markersize=3, linewidth=1)
     axes.set_xscale("symlog", linthresh=1)
-    axes.set(xlabel="false components a case", ylabel="share of lesions found", ylim=(-0.03, 1.03), xlim=(0, None))
+    axes.set(xlabel="false components per case", ylabel="share of lesions found", ylim=(-0.03, 1.03), xlim=(0, None))
     axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return save_figure(figure, output)

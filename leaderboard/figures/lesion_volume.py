@@ -8,7 +8,8 @@ from scipy import stats
 
 from bench.errors import BenchError
 from bench.results import RunResult
-from leaderboard.selection import Entry, choose_board, entries
+from leaderboard.figures.saving import save_figure
+from leaderboard.selection import NEWEST, BoardChoice, Entry, choose_board, entries
 from leaderboard.statistics import Interval
 
 BOUNDS_ML = (0.1, 0.5, 1.0, 5.0)  # the lesion simulator's size classes
@@ -54,14 +55,12 @@ def sensitivity_by_volume(lesions: Iterable[tuple[float, bool]]) -> list[VolumeB
     return bins
 
 
-def sensitivities(
-    runs: Sequence[RunResult], dataset_fingerprint: str | None = None, protocol: str | None = None
-) -> dict[str, list[VolumeBin]]:
+def sensitivities(runs: Sequence[RunResult], choice: BoardChoice = NEWEST) -> dict[str, list[VolumeBin]]:
     """Row label -> bins, for the runs of one dataset and protocol; lesions of all seeds together.
 
     Chooses runs as `build_table` does. Raises BenchError when none of them knows its lesions.
     """
-    board, _ = choose_board(runs, dataset_fingerprint=dataset_fingerprint, protocol=protocol)
+    board, _ = choose_board(runs, choice)
     on_board = [run for run in runs if board.holds(run)]
     found = {
         _label(entry): sensitivity_by_volume(
@@ -87,8 +86,6 @@ def draw_sensitivity(bins: dict[str, list[VolumeBin]], output: Path) -> list[Pat
     output: path, its suffix is replaced.
     """
     from matplotlib.figure import Figure
-
-    from leaderboard.figures.maps import save_figure
 
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()

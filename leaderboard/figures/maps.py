@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.errors import BenchError
-from bench.files import atomic_path
+from bench.files import read_volume
 from bench.results import load_run
 from bench.seeds import numpy_generator
 from datasets.case import Case
 from datasets.dataset import Dataset
+from leaderboard.figures.saving import save_figure
 from leaderboard.table import Table
 
 if TYPE_CHECKING:
@@ -120,8 +121,8 @@ def _canonical(volume: npt.NDArray[Any], case: Case) -> npt.NDArray[np.float32]:
 def _load(folder: Path, case: Case) -> npt.NDArray[np.float32]:
     path = folder / "prepared" / f"{case.id}.nii.gz"
     try:
-        volume = np.asarray(nibabel.load(path).dataobj, dtype=np.float32)
-    except Exception as error:
+        volume, _ = read_volume(path, finite=False)
+    except BenchError as error:
         raise BenchError(f"{path} cannot be read: run that method again.") from error
     if volume.shape != case.brain_mask.shape:
         raise BenchError(f"{path} has shape {volume.shape}, its case {case.brain_mask.shape}: run that method again.")
@@ -174,13 +175,3 @@ def _mark_sides(axes: "Axes") -> None:
     for x, side in ((0.03, "L"), (0.97, "R")):
         align = "left" if side == "L" else "right"
         axes.text(x, 0.03, side, color="white", fontsize=7, ha=align, va="bottom", transform=axes.transAxes)
-
-
-def save_figure(figure: "Figure", output: Path) -> list[Path]:
-    """Write PNG and PDF beside each other, byte for byte the same for the same figure."""
-    undated: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".pdf": {"CreationDate": None}}
-    paths = [output.with_suffix(suffix) for suffix in undated]
-    for path in paths:
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, dpi=200, metadata=undated[path.suffix])
-    return paths

@@ -1,7 +1,7 @@
 """Metrics of medpy (GPL), by its own definitions: objects are face-connected, and matched one to one.
 
-medpy calls the arrays of `obj_tpr` and `obj_fpr` result and reference, but counts the first one's objects for TPR and the
-second one's for FPR. So the truth goes first: TPR is then a share of lesions, and FPR one of predicted objects.
+medpy calls the arrays of `obj_tpr` and `obj_fpr` result and reference, but counts the first one's objects for TPR and
+the second one's for FPR. So the truth goes first: TPR is then a share of lesions, and FPR one of predicted objects.
 """
 
 from metrics.metric import Metric

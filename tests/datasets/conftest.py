@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import nibabel
 import numpy as np
 import pytest
 
-from datasets.settings import DatasetSettings
+from datasets.dataset import Dataset
+from datasets.load import dataset_settings, load_dataset
 
 
 class ScanFolder:
@@ -71,10 +71,11 @@ def cohort(scans: ScanFolder) -> ScanFolder:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Callable[..., DatasetSettings]:
-    """Settings of the dataset bids with a cache in the test's folder."""
+def load(tmp_path: Path) -> Callable[..., Dataset]:
+    """Loads a dataset with these settings, bids if not named otherwise, with a cache in the test's folder."""
 
-    def make(root: Path | None, **others: Any) -> DatasetSettings:
-        return DatasetSettings(**{"name": "bids", "root": root, "cache_folder": tmp_path / "cache"} | others)
+    def made(root: Path | None = None, name: str = "bids", cache: str = "cache", **others: object) -> Dataset:
+        given = others if root is None else {"root": root, **others}
+        return load_dataset(dataset_settings(name, given), tmp_path / cache)
 
-    return make
+    return made

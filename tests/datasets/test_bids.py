@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from datasets.load import load_dataset
 
 DATA = Path(__file__).parents[3] / "shared/data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="real data not here")
@@ -27,11 +26,11 @@ def simulate_bright_ball(images, brain_mask, affine, channels, settings, seed):
 
 @pytest.fixture
 def simulator(monkeypatch):
-    monkeypatch.setattr("datasets.lesions.simulation.simulate_lesions", simulate_bright_ball)
+    monkeypatch.setattr("datasets.scans.dataset.simulate_lesions", simulate_bright_ball)
 
 
-def test_a_healthy_cohort(cohort, settings, simulator):
-    dataset = load_dataset(settings(cohort.root))
+def test_a_healthy_cohort(cohort, load, simulator):
+    dataset = load(cohort.root)
     assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (8, 1, 1)
     assert sorted(ids(dataset.train) + ids(dataset.validation) + ids(dataset.test)) == [
         f"sub-{k:02d}" for k in range(10)
@@ -49,44 +48,44 @@ def test_a_healthy_cohort(cohort, settings, simulator):
     assert "8 train, 1 validation, 1 test" in dataset.description["subjects"]
 
 
-def test_the_second_load_reads_what_the_first_one_kept(cohort, settings, monkeypatch):
-    first = [case.image for case in load_dataset(settings(cohort.root)).train]
+def test_the_second_load_reads_what_the_first_one_kept(cohort, load, monkeypatch):
+    first = [case.image for case in load(cohort.root).train]
     monkeypatch.setattr("datasets.scans.reading.read_scan", None)  # would fail if called
-    second = [case.image for case in load_dataset(settings(cohort.root)).train]
+    second = [case.image for case in load(cohort.root).train]
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def test_fingerprints_do_not_know_places_or_times(cohort, settings, tmp_path):
-    here = load_dataset(settings(cohort.root))
+def test_fingerprints_do_not_know_places_or_times(cohort, load, tmp_path):
+    here = load(cohort.root)
     moved = tmp_path / "elsewhere" / "copy"
     shutil.copytree(cohort.root, moved, copy_function=shutil.copyfile)
     for path in moved.rglob("*.nii.gz"):
         os.utime(path, (1, 1))
-    there = load_dataset(settings(moved, cache_folder=tmp_path / "other-cache"))
+    there = load(moved, cache="other-cache")
     assert there.training_fingerprint == here.training_fingerprint
     assert there.fingerprint == here.fingerprint
     assert ids(there.train) == ids(here.train)
 
 
-def test_fingerprints_know_content_seed_lesions_and_number_of_cases(cohort, settings):
-    base = load_dataset(settings(cohort.root))
-    soft = load_dataset(settings(cohort.root, lesions={"set": "soft"}))
+def test_fingerprints_know_content_seed_lesions_and_number_of_cases(cohort, load):
+    base = load(cohort.root)
+    soft = load(cohort.root, lesions={"set": "soft"})
     assert soft.training_fingerprint == base.training_fingerprint
     assert soft.fingerprint != base.fingerprint
-    reseeded = load_dataset(settings(cohort.root, seed=1))
+    reseeded = load(cohort.root, seed=1)
     assert reseeded.training_fingerprint != base.training_fingerprint
     changed = next(id for id in ids(base.train))
     cohort.write(cohort.path(changed, "T1w"), cohort.brain(77))
-    assert load_dataset(settings(cohort.root)).training_fingerprint != base.training_fingerprint
+    assert load(cohort.root).training_fingerprint != base.training_fingerprint
 
 
-def test_first_cases_only(cohort, settings):
+def test_first_cases_only(cohort, load):
     cohort.table(
         "participant_id split\n"
         + "".join(f"sub-{k:02d} {'train' if k < 4 else 'validation' if k < 6 else 'test'}\n" for k in range(10))
     )
-    every = load_dataset(settings(cohort.root))
-    two = load_dataset(settings(cohort.root, cases=2))
+    every = load(cohort.root)
+    two = load(cohort.root, cases=2)
     assert every.test_ids == ("sub-06", "sub-07", "sub-08", "sub-09")
     assert two.test_ids == ("sub-06", "sub-07")
     assert len(two.test) == 2
@@ -94,11 +93,11 @@ def test_first_cases_only(cohort, settings):
     assert two.fingerprint != every.fingerprint
 
 
-def test_named_splits(scans, settings):
+def test_named_splits(scans, load):
     for k in range(4):
         scans.add(f"sub-{k}", k)
     scans.table("participant_id age split\nsub-0 30 test\n1 31 Train\nsub-2 32 validation\nsub-3 33 n/a")
-    dataset = load_dataset(settings(scans.root))
+    dataset = load(scans.root)
     assert (ids(dataset.train), ids(dataset.validation), dataset.test_ids) == (
         ["sub-1"],
         ["sub-2"],
@@ -107,99 +106,99 @@ def test_named_splits(scans, settings):
     assert [one.reason for one in dataset.set_aside] == ["sub-3 has no split in participants.tsv."]
 
 
-def test_a_split_of_unknown_name(cohort, settings):
+def test_a_split_of_unknown_name(cohort, load):
     cohort.table("participant_id split\nsub-00 train\nsub-01 held-out")
     with pytest.raises(BenchError, match=r"participants.tsv, line 3: the split 'held-out' must be"):
-        load_dataset(settings(cohort.root))
+        load(cohort.root)
 
 
-def test_labelled_subjects_are_test_cases_beside_simulated_ones(cohort, settings, simulator):
+def test_labelled_subjects_are_test_cases_beside_simulated_ones(cohort, load, simulator):
     cohort.add("sub-ms", 50, "T2w", "label-lesion_mask")
-    dataset = load_dataset(settings(cohort.root))
+    dataset = load(cohort.root)
     assert (len(dataset.train), len(dataset.validation)) == (8, 1)
     assert dataset.test_ids[-1] == "sub-ms"
     assert [int(case.lesion_mask.sum()) for case in dataset.test] == [3, 27]
     assert dataset.description["test cases"].startswith("1 with real lesion masks and 1 healthy")
 
 
-def test_a_real_lesion_mask_keeps_its_place(cohort, settings):
+def test_a_real_lesion_mask_keeps_its_place(cohort, load):
     cohort.add("sub-ms", 50, "T2w", "label-lesion_mask")
-    case = load_dataset(settings(cohort.root)).test[-1]
+    case = load(cohort.root).test[-1]
     centre_mm = np.argwhere(case.lesion_mask).mean(0) @ case.affine[:3, :3].T + case.affine[:3, 3]
     assert centre_mm.tolist() == (np.array([15, 13, 10]) * 2 + cohort.affine[:3, 3]).tolist()
 
 
-def test_patients_with_a_healthy_folder_to_learn_from(cohort, settings, tmp_path):
+def test_patients_with_a_healthy_folder_to_learn_from(cohort, load, tmp_path):
     patients = type(cohort)(tmp_path / "patients")
     patients.add("sub-00", 60, "T2w", "label-lesion_mask")
     with pytest.raises(BenchError, match=r"0 healthy subject.*--train-root"):
-        load_dataset(settings(patients.root))
-    dataset = load_dataset(settings(patients.root, train_root=cohort.root))
+        load(patients.root)
+    dataset = load(patients.root, train_root=cohort.root)
     assert dataset.test_ids == ("sub-00",)
     assert dataset.test[0].lesion_mask.sum() == 27
-    alone = load_dataset(settings(cohort.root))
+    alone = load(cohort.root)
     assert dataset.training_fingerprint == alone.training_fingerprint  # components are shared
     assert ids(dataset.train) == ids(alone.train)
 
 
-def test_what_was_learned_from_is_not_tested_on(cohort, settings):
-    dataset = load_dataset(settings(cohort.root, train_root=cohort.root))
+def test_what_was_learned_from_is_not_tested_on(cohort, load):
+    dataset = load(cohort.root, train_root=cohort.root)
     assert len(dataset.test_ids) == 1
     assert not set(dataset.test_ids) & {*ids(dataset.train), *ids(dataset.validation)}
     assert "is also in the folder to learn from" in dataset.set_aside[0].reason
 
 
-def test_channels_that_all_have(cohort, settings):
+def test_channels_that_all_have(cohort, load):
     cohort.path("sub-03", "T2w").unlink()
-    dataset = load_dataset(settings(cohort.root))
+    dataset = load(cohort.root)
     assert dataset.channels == ("T1w",)
     assert dataset.train[0].image.shape[0] == 1
     assert dataset.description["channels"] == "T1w (T2w left out: 1 of 10 subjects have none)"
 
 
-def test_t2w_of_another_grid_is_brought_to_t1w(scans, settings):
+def test_t2w_of_another_grid_is_brought_to_t1w(scans, load):
     for k in range(3):
         scans.add(f"sub-{k}", k)
         t1w = nibabel.load(scans.path(f"sub-{k}", "T1w"))
         # the same voxels, stored back to front along x, as LAS
         flipped = t1w.affine @ np.array([[-1, 0, 0, 23], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
         scans.write(scans.path(f"sub-{k}", "T2w"), t1w.get_fdata(dtype=np.float32)[::-1], flipped)
-    case = load_dataset(settings(scans.root)).train[0]
+    case = load(scans.root).train[0]
     assert np.array_equal(case.image[0], case.image[1])
 
 
-def test_sessions_are_cases_of_one_subject(scans, settings):
+def test_sessions_are_cases_of_one_subject(scans, load):
     for k in range(10):
         for session in (1, 2):
             scans.add(f"sub-{k}_ses-{session}", 2 * k + session)
-    dataset = load_dataset(settings(scans.root))
+    dataset = load(scans.root)
     assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (16, 2, 2)
     assert len({id.split("_")[0] for id in dataset.test_ids}) == 1
     assert dataset.test_ids[0].endswith("_ses-1")
 
 
-def test_other_sessions_of_a_patient_are_not_healthy(cohort, settings):
+def test_other_sessions_of_a_patient_are_not_healthy(cohort, load):
     cohort.add("sub-ms_ses-1", 70, "T2w")
     cohort.add("sub-ms_ses-2", 71, "T2w", "label-lesion_mask")
-    dataset = load_dataset(settings(cohort.root))
+    dataset = load(cohort.root)
     assert [one.id for one in dataset.set_aside] == ["sub-ms_ses-1"]
     cohort.write(cohort.path("sub-ms_ses-2", "run-2_T1w"), cohort.brain(72))  # now the labelled one is bad too
-    assert len(load_dataset(settings(cohort.root)).set_aside) == 2
+    assert len(load(cohort.root).set_aside) == 2
 
 
-def test_lesion_masks_as_atlas_names_them(cohort, settings):
+def test_lesion_masks_as_atlas_names_them(cohort, load):
     cohort.add("sub-stroke", 50, "T2w", "label-L_desc-T1lesion_mask")
-    assert load_dataset(settings(cohort.root)).test_ids[-1] == "sub-stroke"
+    assert load(cohort.root).test_ids[-1] == "sub-stroke"
 
 
-def test_masks_in_derivatives_and_brain_mask_of_a_whole_head(scans, settings):
+def test_masks_in_derivatives_and_brain_mask_of_a_whole_head(scans, load):
     for k in range(3):
         subject = f"sub-{k}"
         head = np.random.default_rng(k).uniform(1, 1000, scans.shape).astype(np.float32)
         scans.write(scans.path(subject, "T1w"), head)
         mask = scans.root / "derivatives" / "hd-bet" / subject / "anat" / f"{subject}_desc-brain_mask.nii.gz"
         scans.write(mask, (scans.brain(k) > 0).astype(np.uint8))
-    case = load_dataset(settings(scans.root)).train[0]
+    case = load(scans.root).train[0]
     assert case.brain_mask.sum() == (scans.brain(0) > 0).sum()
     assert np.all(case.image[0][~case.brain_mask] == -1)
 
@@ -208,8 +207,8 @@ def test_masks_in_derivatives_and_brain_mask_of_a_whole_head(scans, settings):
 
 
 @needs_data
-def test_ixi_is_split_and_boxed(settings):
-    dataset = load_dataset(settings(DATA / "ixi-t1-2mm"))
+def test_ixi_is_split_and_boxed(load):
+    dataset = load(DATA / "ixi-t1-2mm")
     assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (96, 12, 12)
     case = dataset.train[0]
     assert case.image.shape == (1, 96, 112, 96)
@@ -217,14 +216,14 @@ def test_ixi_is_split_and_boxed(settings):
 
 
 @needs_data
-def test_whole_heads_are_refused(settings):
+def test_whole_heads_are_refused(load):
     with pytest.raises(BenchError, match=r"whole head \(\d\.\d litres above background\)"):
-        load_dataset(settings(DATA / "ixi-raw-head"))
+        load(DATA / "ixi-raw-head")
 
 
 @needs_data
-def test_the_real_patient(settings):
-    dataset = load_dataset(settings(DATA / "open-ms-1mm", train_root=DATA / "ixi-t1-2mm"))
+def test_the_real_patient(load):
+    dataset = load(DATA / "open-ms-1mm", train_root=DATA / "ixi-t1-2mm")
     case = dataset.test[0]
     assert dataset.test_ids == ("sub-26",)
     assert dataset.channels == ("T1w",)

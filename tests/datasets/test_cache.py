@@ -8,8 +8,9 @@ import pytest
 from bench.errors import BenchError
 from datasets.cache import LazyCases, kept_case, read_case, write_case
 from datasets.case import Case, NativeGrid
-from datasets.fingerprint import fingerprint, lesion_identity
-from datasets.lesions.simulation import LesionSettings
+from datasets.fingerprint import fingerprint
+from datasets.lesions.identity import lesion_identity
+from datasets.lesions.settings import LesionSettings
 
 
 def some_case(name: str = "sub-01") -> Case:

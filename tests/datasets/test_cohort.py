@@ -2,7 +2,6 @@ import pytest
 
 from bench.errors import BenchError
 from datasets.cohort import highest_t_scores
-from datasets.load import load_dataset
 
 TABLE = """src_subject_id,eventname,cbcl_scr_syn_attention_t,cbcl_scr_syn_totprob_t,cbcl_scr_syn_attention_r
 NDAR_INV00,baseline,66,50,90
@@ -40,11 +39,11 @@ def test_tab_separated_with_a_row_of_descriptions(tmp_path):
     assert highest_t_scores(path) == {"sub-HCD01": 40}
 
 
-def test_children_above_66_are_left_out(scans, settings, table):
+def test_children_above_66_are_left_out(scans, load, table):
     for k in range(8):
         scans.add(f"sub-NDARINV{k:02d}_ses-1", k)
     scans.add("sub-NDARINV00_ses-2", 20)
-    dataset = load_dataset(settings(scans.root, name="cohort", table=table))
+    dataset = load(scans.root, name="cohort", table=table)
     kept = [*(case.id for case in dataset.train), *(case.id for case in dataset.validation), *dataset.test_ids]
     assert sorted(kept) == [f"sub-NDARINV{k}_ses-1" for k in ("00", "05", "06")]
     reasons = {one.id: one.reason for one in dataset.set_aside}
@@ -54,14 +53,14 @@ def test_children_above_66_are_left_out(scans, settings, table):
     assert "later session" in reasons["sub-NDARINV00_ses-2"]
 
 
-def test_unusable_tables(scans, settings, table, tmp_path):
+def test_unusable_tables(scans, load, table, tmp_path):
     scans.add("sub-other", 0)
     with pytest.raises(BenchError, match=r"needs --root.*and --table"):
-        load_dataset(settings(scans.root, name="cohort"))
+        load(scans.root, name="cohort")
     with pytest.raises(BenchError, match=r"no.csv does not exist; check --table"):
-        load_dataset(settings(scans.root, name="cohort", table=tmp_path / "no.csv"))
+        load(scans.root, name="cohort", table=tmp_path / "no.csv")
     with pytest.raises(BenchError, match="leaves no child of"):
-        load_dataset(settings(scans.root, name="cohort", table=table))
+        load(scans.root, name="cohort", table=table)
     table.write_text("a,b\n1,2\n")
     with pytest.raises(BenchError, match="needs a column of ids"):
-        load_dataset(settings(scans.root, name="cohort", table=table))
+        load(scans.root, name="cohort", table=table)

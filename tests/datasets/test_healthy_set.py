@@ -5,10 +5,11 @@ import pytest
 
 from bench.errors import BenchError
 from bench.reporting import SilentReporter
-from datasets.lesions.simulation import LesionSettings, simulate_lesions
+from datasets import phantom
+from datasets.lesions.generator import simulate_lesions
+from datasets.lesions.settings import LesionSettings
 from datasets.load import load_dataset
 from datasets.phantom import lesions_at_1_mm
-from datasets.settings import DatasetSettings
 from datasets.simulate import simulate_folder
 
 SHAPE = (8, 10, 6)
@@ -27,8 +28,8 @@ def test_scans_stay_as_they_are():
 
 
 def test_the_set_has_a_fingerprint_of_its_own_and_leaves_the_others_theirs(tmp_path):
-    default = load_dataset(DatasetSettings(cache_folder=tmp_path))
-    healthy = load_dataset(DatasetSettings(cache_folder=tmp_path, lesions=NONE))
+    default = load_dataset(phantom.Settings(), tmp_path)
+    healthy = load_dataset(phantom.Settings(lesions=NONE), tmp_path)
     assert healthy.training_fingerprint == default.training_fingerprint
     assert healthy.fingerprint != default.fingerprint
     # Shipped weights and published tables are keyed by these.

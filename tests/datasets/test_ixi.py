@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from datasets.load import load_dataset
 
 
 @pytest.fixture
@@ -18,8 +17,8 @@ def ixi(scans):
     return scans
 
 
-def test_ixi_names_are_read(ixi, settings):
-    dataset = load_dataset(settings(ixi.root, name="ixi"))
+def test_ixi_names_are_read(ixi, load):
+    dataset = load(ixi.root, name="ixi")
     assert dataset.channels == ("T1w", "T2w")
     assert {case.id for case in [*dataset.train, *dataset.validation]} | {*dataset.test_ids} == {
         "sub-IXI000",
@@ -31,18 +30,18 @@ def test_ixi_names_are_read(ixi, settings):
     assert case.brain_mask.sum() == (ixi.brain(0) > 0).sum()
 
 
-def test_two_masks_are_ambiguous(ixi, settings):
+def test_two_masks_are_ambiguous(ixi, load):
     ixi.write(ixi.root / "IXI-T1/IXI000-HH-120-T1_brain_mask.nii.gz", np.ones(ixi.shape, np.uint8))
     for k in (8, 9):
         scan = f"IXI{k:03d}-HH-12{k}"
         ixi.write(ixi.root / f"{scan}-T1.nii.gz", ixi.brain(k))
         ixi.write(ixi.root / f"{scan}-T2.nii.gz", ixi.brain(k + 50))
-    dataset = load_dataset(settings(ixi.root, name="ixi"))
+    dataset = load(ixi.root, name="ixi")
     assert "sub-IXI000 has 2 files that could be its brain mask" in dataset.set_aside[0].reason
 
 
-def test_an_empty_folder_names_the_page(scans, settings):
+def test_an_empty_folder_names_the_page(scans, load):
     with pytest.raises(BenchError, match=r"brain-development.org"):
-        load_dataset(settings(scans.root, name="ixi"))
+        load(scans.root, name="ixi")
     with pytest.raises(BenchError, match=r"brain-development.org"):
-        load_dataset(settings(None, name="ixi"))
+        load(None, name="ixi")

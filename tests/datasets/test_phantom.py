@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from datasets.lesions.simulation import LesionSettings
+from datasets import phantom
+from datasets.lesions.settings import LesionSettings
 from datasets.load import load_dataset
 from datasets.phantom import phantom_subject
-from datasets.settings import DatasetSettings
 from datasets.synthesis.anatomy import (
     SHAPE,
     grid_of,
@@ -25,7 +25,7 @@ def anatomy():
 
 @pytest.fixture
 def dataset(tmp_path):
-    return load_dataset(DatasetSettings(cache_folder=tmp_path))
+    return load_dataset(phantom.Settings(), tmp_path)
 
 
 def test_a_subject_depends_on_seed_split_and_index_only():
@@ -104,9 +104,7 @@ def test_noise_is_as_strong_as_in_real_2_mm_data(dataset):
 
 
 def test_presets_differ_in_size_only(tmp_path):
-    cpu, gpu, paper = (
-        load_dataset(DatasetSettings(preset=preset, cache_folder=tmp_path)) for preset in ("cpu", "gpu", "paper")
-    )
+    cpu, gpu, paper = (load_dataset(phantom.Settings(preset=preset), tmp_path) for preset in ("cpu", "gpu", "paper"))
     assert [len(cpu.train), len(cpu.validation), len(cpu.test)] == [64, 16, 12]
     assert [len(gpu.train), len(gpu.validation), len(gpu.test)] == [330, 41, 41]
     assert [len(paper.train), len(paper.validation), len(paper.test)] == [1320, 165, 165]
@@ -119,7 +117,7 @@ def test_presets_differ_in_size_only(tmp_path):
 
 def test_fingerprints_name_what_went_in(tmp_path):
     def load(**settings):
-        return load_dataset(DatasetSettings(cache_folder=tmp_path, **settings))
+        return load_dataset(phantom.Settings(**settings), tmp_path)
 
     default, soft, few, other = load(), load(lesions=LesionSettings(set="soft")), load(cases=3), load(seed=1)
     assert len(few.test) == 3 and few.test_ids == default.test_ids[:3]

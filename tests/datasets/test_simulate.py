@@ -6,7 +6,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.reporting import SilentReporter
-from datasets.lesions.simulation import LesionSettings
+from datasets.lesions.settings import LesionSettings
 from datasets.scans.bids_layout import find_subjects
 from datasets.simulate import simulate_folder
 

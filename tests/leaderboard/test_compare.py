@@ -8,6 +8,7 @@ import pytest
 
 from bench.errors import BenchError
 from leaderboard.compare import compare, render_comparison
+from leaderboard.format import View
 from leaderboard.table import build_table
 
 
@@ -78,9 +79,11 @@ def test_formats(make_run) -> None:
     value = json.loads(render_comparison(comparison, "json"))
     assert value["metrics"]["tpr"]["difference"] == pytest.approx(0.5)
     assert value["cases"]["sub-1"]["tpr"] == [0.7, 0.1]
-    rich = render_comparison(comparison, "rich", width=80)
+    rich = render_comparison(comparison, "rich", View(width=80))
     assert "0.90 | 0.50" in rich
     assert max(map(len, rich.splitlines())) <= 80
     assert "0.90 \\| 0.50" in render_comparison(comparison, "markdown")
-    with pytest.raises(BenchError, match="rich, markdown, csv, json"):
-        render_comparison(comparison, "html")
+    assert r"0.90 | 0.50" in render_comparison(comparison, "latex")
+    assert "<td" in render_comparison(comparison, "html")
+    with pytest.raises(BenchError, match="There is no format 'markdwon', did you mean 'markdown'"):
+        render_comparison(comparison, "markdwon")

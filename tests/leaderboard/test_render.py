@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from bench.errors import BenchError
+from leaderboard.format import View
 from leaderboard.render import FORMATS, render
 from leaderboard.table import Table, build_table
 
@@ -62,7 +63,7 @@ def test_markdown_is_a_table_with_the_best_in_bold(table: Table) -> None:
 
 
 def test_rich_fits_eighty_columns_and_is_plain_without_color(table: Table) -> None:
-    text = render(table, "rich", width=80)
+    text = render(table, "rich", View(width=80))
     assert max(map(len, text.splitlines())) <= 80
     assert "\x1b" not in text
     assert "7.25 ± 0.25*" in text
@@ -70,7 +71,7 @@ def test_rich_fits_eighty_columns_and_is_plain_without_color(table: Table) -> No
 
 
 def test_rich_with_color_has_the_best_in_bold_and_no_stars(table: Table) -> None:
-    text = render(table, "rich", color=True, width=80)
+    text = render(table, "rich", View(color=True, width=80))
     assert re.search("\x1b\\[1m *7.25 ± 0.25\x1b\\[0m", text)
     assert "*" not in text
     without_color = re.sub("\x1b\\[[0-9;]*m", "", text)
@@ -85,7 +86,7 @@ def test_square_brackets_in_reasons_are_kept(make_run) -> None:
 
 
 def test_latex_escapes_and_balances(table: Table) -> None:
-    text = render(table, "latex", statistics=True, costs=True)
+    text = render(table, "latex", View(statistics=True, costs=True))
     assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 3
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 3
     assert r"\textbf{7.25 $\pm$ 0.25}" in text
@@ -122,13 +123,13 @@ def test_html_is_well_formed_and_escaped(table: Table) -> None:
 @pytest.mark.parametrize("format", ["rich", "markdown", "latex", "html"])
 def test_statistics_and_costs_come_on_request(table: Table, format: str) -> None:
     assert "Holm" not in render(table, format)
-    full = render(table, format, statistics=True, costs=True)
+    full = render(table, format, View(statistics=True, costs=True))
     assert "Holm" in full
     assert "p = 0.500" in full  # two cases, one direction: 2 of 4 sign patterns
     assert "1.50" in full
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", FORMATS.all())
 def test_every_format_ends_with_one_newline(table: Table, format: str) -> None:
     text = render(table, format)
     assert text.endswith("\n")
@@ -136,5 +137,7 @@ def test_every_format_ends_with_one_newline(table: Table, format: str) -> None:
 
 
 def test_an_unknown_format_names_the_known_ones(table: Table) -> None:
-    with pytest.raises(BenchError, match="rich, markdown, csv, json, latex, html"):
+    with pytest.raises(BenchError, match="There is no format 'xlsx', there are csv, html, json, latex, markdown, rich"):
         render(table, "xlsx")
+    with pytest.raises(BenchError, match="did you mean 'markdown'"):
+        render(table, "markdwon")

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.errors import BenchError
-from leaderboard.selection import case_values, choose_board, entries
+from leaderboard.selection import BoardChoice, case_values, choose_board, entries
 
 LATER = "2026-02-01T00:00:00+00:00"
 
@@ -20,18 +20,18 @@ def test_without_a_choice_the_board_of_the_newest_run_is_taken(make_run) -> None
 def test_a_protocol_is_named_with_or_without_version_or_by_hash(make_run, protocol: str) -> None:
     old = make_run("zscore", tpr=[1.0])
     new = make_run("zscore", tpr=[1.0], protocol="authors-code@2", protocol_hash="bbbb", created=LATER)
-    assert choose_board([old, new], protocol=protocol)[0].protocol == "paper@1"
+    assert choose_board([old, new], BoardChoice(protocol=protocol))[0].protocol == "paper@1"
 
 
 def test_a_fingerprint_may_be_shortened(make_run) -> None:
     old = make_run("zscore", tpr=[1.0])
     new = make_run("zscore", tpr=[1.0], dataset_fingerprint="ffff", created=LATER)
-    assert choose_board([old, new], dataset_fingerprint="0123")[0].dataset_fingerprint == "0123456789abcdef"
+    assert choose_board([old, new], BoardChoice(fingerprint="0123"))[0].dataset_fingerprint == "0123456789abcdef"
 
 
 def test_a_board_that_is_not_there_names_those_that_are(make_run) -> None:
     with pytest.raises(BenchError, match="phantom 01234567 under paper@1"):
-        choose_board([make_run("zscore", tpr=[1.0])], protocol="healthy")
+        choose_board([make_run("zscore", tpr=[1.0])], BoardChoice(protocol="healthy"))
 
 
 def test_no_runs_is_one_sentence() -> None:

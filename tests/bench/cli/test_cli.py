@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import bench.runs.run
+import bench.runs.datasets
 from bench import cli
 from bench.contributing.contract import tiny_dataset
 
@@ -21,7 +21,7 @@ ROOT = str(Path(__file__).parents[3])
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch, tmp_path):
-    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: tiny_dataset())
+    monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: tiny_dataset())
     monkeypatch.setenv("BENCH_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 

@@ -7,6 +7,7 @@ from bench import registry
 from bench.detector import Detector, MethodConfig, MethodInfo
 from bench.errors import BenchError
 from bench.runs import presets
+from bench.settings import settings_of
 
 
 class FlowConfig(BaseModel):
@@ -111,4 +112,4 @@ def test_flattened_config_has_dotted_keys_and_plain_values():
 
 
 def test_settings_are_listed_with_bounds_and_description():
-    assert presets.settings_of(OneConfig)["flow.blocks"] == (">= 1, <= 64", "coupling blocks")
+    assert settings_of(OneConfig)["flow.blocks"] == (">= 1, <= 64", "coupling blocks")

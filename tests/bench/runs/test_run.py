@@ -12,22 +12,22 @@ import nibabel
 import numpy as np
 import pytest
 
+import bench.runs.datasets
 import bench.runs.evaluation
-import bench.runs.run
 from bench import registry
 from bench.contributing.contract import tiny_dataset
 from bench.detector import Detector, MethodConfig, MethodInfo
 from bench.errors import BenchError
 from bench.reporting import SilentReporter
-from bench.results import load_run, run_files
+from bench.results import load_run
 from bench.runs.bench import Bench
 from bench.runs.choice import Choice, chosen_device
 from bench.runs.evaluate_again import evaluate_again
 from bench.runs.fitting import fit_methods
 from bench.runs.run import run
 from bench.runs.workspace import Workspace
+from datasets import phantom
 from datasets.case import NativeGrid
-from datasets.settings import DatasetSettings
 from metrics.protocol import protocol
 
 PAPER = protocol("paper")
@@ -83,7 +83,7 @@ def workplace(monkeypatch):
     """The tiny dataset under every name, two more methods, no MLflow."""
     dataset = tiny_dataset(test=3)
     methods = registry.methods() | {"brightness": Brightness, "never-fits": NeverFits, "needs-flair": NeedsFlair}
-    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: dataset)
+    monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: dataset)
     monkeypatch.setattr(registry, "method", methods.__getitem__)
     monkeypatch.setattr(bench.runs.evaluation, "log_run", lambda run, workspace, folder: None)
     monkeypatch.setattr(Brightness, "broken", None)
@@ -94,12 +94,12 @@ def workplace(monkeypatch):
 
 def do_run(folder, *methods, chosen_protocol=PAPER, again=False, messages=None, **choice):
     place = Bench(Workspace(folder), messages or Reporter())
-    return run(place, Choice(methods, device="cpu", **choice), DatasetSettings(), chosen_protocol, again)
+    return run(place, Choice(methods, device="cpu", **choice), phantom.Settings(), chosen_protocol, again)
 
 
 def tables(folder):
     """What stands in the tables, but for how long things took."""
-    runs = [load_run(path) for path in run_files(folder)]
+    runs = [load_run(path) for path in Workspace(folder).run_files()]
     return [(run.method, run.metrics, [(c.id, c.threshold, c.metrics, c.lesions) for c in run.cases]) for run in runs]
 
 
@@ -107,6 +107,7 @@ def test_a_run_writes_maps_results_and_tables(tmp_path, workplace):
     (result,) = do_run(tmp_path, "zscore")
     assert (result.status, result.n, result.of) == ("finished", 3, 3)
     assert result.metrics["auroc"].mean > 0.6
+    assert result.source.startswith("package:") and result.git_commit
     assert result.parameters > 0 and result.runtime_s_per_case > 0 and result.peak_memory_mb > 0
     (folder,) = tmp_path.glob("runs/tiny-*/zscore-*")
     case = workplace.test[0]
@@ -126,9 +127,11 @@ def test_maps_come_back_on_the_subjects_own_grid(tmp_path, workplace, monkeypatc
     shifted[:3, 3] = (4, 0, -2)
     native = NativeGrid((30, 32, 34), shifted)
     monkeypatch.setattr(
-        bench.runs.run,
+        bench.runs.datasets,
         "load_dataset",
-        lambda settings: replace(workplace, test=tuple(replace(c, native=native) for c in workplace.test)),
+        lambda settings, cache_folder: replace(
+            workplace, test=tuple(replace(c, native=native) for c in workplace.test)
+        ),
     )
     do_run(tmp_path, "brightness")
     (path,) = tmp_path.glob("runs/*/brightness-*/maps/test-0_anomaly.nii.gz")
@@ -163,7 +166,7 @@ def test_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(Brightness, "stop", "test-2")
     with pytest.raises(KeyboardInterrupt):
         do_run(tmp_path / "stopped", "brightness")
-    assert run_files(tmp_path / "stopped") == []
+    assert Workspace(tmp_path / "stopped").run_files() == []
     monkeypatch.setattr(Brightness, "stop", None)
     do_run(tmp_path / "stopped", "brightness")
     assert Brightness.scored == ["test-0", "test-1", "test-2"]
@@ -174,14 +177,14 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import bench.runs.evaluation
-import bench.runs.run
+import bench.runs.datasets
 from bench.reporting import SilentReporter
 from bench.contributing.contract import tiny_dataset
 from bench.runs.bench import Bench
 from bench.runs.choice import Choice
 from bench.runs.run import run
 from bench.runs.workspace import Workspace
-from datasets.settings import DatasetSettings
+from datasets import phantom
 from metrics.protocol import protocol
 from methods.zscore import ZScore
 
@@ -191,9 +194,9 @@ def killed(self, case):
         os.kill(os.getpid(), signal.SIGKILL)
     return score(self, case)
 ZScore.score = killed
-bench.runs.run.load_dataset = lambda settings: tiny_dataset(test=3)
+bench.runs.datasets.load_dataset = lambda settings, cache_folder: tiny_dataset(test=3)
 place = Bench(Workspace(Path(sys.argv[1])), SilentReporter())
-run(place, Choice(("zscore",), device="cpu"), DatasetSettings(), protocol("paper"))
+run(place, Choice(("zscore",), device="cpu"), phantom.Settings(), protocol("paper"))
 """
 
 
@@ -250,7 +253,7 @@ def test_a_method_that_cannot_run_here_is_skipped_and_tried_again(tmp_path, monk
 
 def test_a_skipped_method_is_no_failed_fit(tmp_path):
     fits = fit_methods(
-        Bench(Workspace(tmp_path), Reporter()), Choice(("needs-flair",), device="cpu"), DatasetSettings()
+        Bench(Workspace(tmp_path), Reporter()), Choice(("needs-flair",), device="cpu"), phantom.Settings()
     )
     assert fits.failed == {} and fits.skipped["needs-flair"].startswith("it needs FLAIR")
 
@@ -290,7 +293,7 @@ def test_maps_are_evaluated_again_under_another_protocol(tmp_path):
     assert len(Brightness.scored) == 3
     assert (again.protocol, again.n) == ("authors-code@1", 3)
     assert again.key != paper.key and again.config == paper.config
-    assert len(run_files(tmp_path)) == 2
+    assert len(Workspace(tmp_path).run_files()) == 2
 
 
 def test_healthy_maps_give_one_deployable_threshold(tmp_path, workplace):
@@ -329,14 +332,18 @@ def test_evaluating_nothing_says_what_to_do(tmp_path):
 
 def test_evaluating_changed_data_is_refused(tmp_path, workplace, monkeypatch):
     do_run(tmp_path, "brightness")
-    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: replace(workplace, fingerprint="changed" * 4))
+    monkeypatch.setattr(
+        bench.runs.datasets,
+        "load_dataset",
+        lambda settings, cache_folder: replace(workplace, fingerprint="changed" * 4),
+    )
     with pytest.raises(BenchError, match="has changed: run again"):
         evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER)
 
 
 def test_fit_keeps_trained_parts_and_reports_failures(tmp_path):
     place = Bench(Workspace(tmp_path), Reporter())
-    fits = fit_methods(place, Choice(("zscore", "never-fits"), device="cpu"), DatasetSettings())
+    fits = fit_methods(place, Choice(("zscore", "never-fits"), device="cpu"), phantom.Settings())
     assert fits.failed == {"never-fits": "RuntimeError: out of memory"}
     (part,) = fits.parts
     assert part.folder.parent == tmp_path / "components" and part.folder.name.startswith("moments-")

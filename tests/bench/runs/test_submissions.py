@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import bench.runs.datasets
 import bench.runs.evaluation
-import bench.runs.run
 from bench import cli
 from bench.contributing.contract import tiny_dataset
-from bench.results import load_run, run_files
+from bench.results import load_run
+from bench.runs.workspace import Workspace
 from datasets.case import NativeGrid
 
 AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
@@ -54,7 +55,7 @@ def evaluate(*arguments):
 
 
 def only_run(folder):
-    (path,) = run_files(folder / "workspace")
+    (path,) = Workspace(folder / "workspace").run_files()
     return load_run(path)
 
 
@@ -82,7 +83,9 @@ def test_without_brain_masks_the_brain_extracted_images_beside_the_labels_say_wh
         write(folders / "labels" / f"{name}_desc-brain_T1w.nii.gz", 100.0 * volumes(index)[0])
     shown = evaluate(folders / "maps", "--labels", folders / "labels", "--method-name", "by-image")
     assert shown.exit_code == 0, shown.output
-    by_image = next(run for run in map(load_run, run_files(folders / "workspace")) if run.method == "by-image")
+    by_image = next(
+        run for run in map(load_run, Workspace(folders / "workspace").run_files()) if run.method == "by-image"
+    )
     assert [case.metrics for case in by_image.cases] == [case.metrics for case in by_mask.cases]
 
 
@@ -135,7 +138,7 @@ def truncated(path):
         (bad_shape, "has the shape (20, 18, 15), but sub-2 has (20, 18, 16)"),
         (bad_affine, "has the affine [1 0 0 0; 0 2 0 0; 0 0 2 0], but sub-2 has [2 0 0 0; 0 2 0 0; 0 0 2 0]"),
         (nan_inside, "has 1 voxels inside the brain that are not finite"),
-        (two_volumes, "has 4 dimensions (20, 18, 16, 2): keep one 3D volume"),
+        (two_volumes, "has 4 dimensions (20, 18, 16, 2); keep one 3D volume"),
         (truncated, "cannot be read: it is damaged or no NIfTI file"),
     ],
 )
@@ -231,7 +234,7 @@ def tiny(folders, monkeypatch):
         for split in ("train", "validation", "test")
     }
     found = replace(found, **named, test_ids=tuple(case.id for case in named["test"]))
-    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: found)
+    monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: found)
     return found
 
 
@@ -258,7 +261,7 @@ def test_maps_on_the_subjects_own_grid_give_the_same_numbers(folders, tiny):
         write(folders / "own" / f"{case.id}.nii.gz", np.pad(case.image[0], 2), case.native.affine)
     evaluate(folders / "prepared", "--dataset", "tiny")
     evaluate(folders / "own", "--dataset", "tiny")
-    one, other = (load_run(path) for path in run_files(folders / "workspace"))
+    one, other = (load_run(path) for path in Workspace(folders / "workspace").run_files())
     assert {one.method, other.method} == {"prepared", "own"} and one.metrics == other.metrics
 
 
@@ -276,6 +279,8 @@ def test_all_healthy_validation_cases_are_needed(folders, tiny):
 
 def test_a_folder_of_another_dataset_is_not_exported_into(folders, tiny, monkeypatch):
     assert CliRunner().invoke(cli.app, ["export", str(folders / "out"), "--split", "test"]).exit_code == 0
-    monkeypatch.setattr(bench.runs.run, "load_dataset", lambda settings: replace(tiny, fingerprint="another"))
+    monkeypatch.setattr(
+        bench.runs.datasets, "load_dataset", lambda settings, cache_folder: replace(tiny, fingerprint="another")
+    )
     shown = CliRunner().invoke(cli.app, ["export", str(folders / "out")])
     assert shown.exit_code == 2 and "holds another dataset already" in shown.output

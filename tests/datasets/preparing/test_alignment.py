@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from datasets.case import NativeGrid
-from datasets.load import load_dataset
 from datasets.preparing import registration
 from datasets.preparing.alignment import bounds_mm, lies_elsewhere
 from datasets.preparing.preparation import Extent
@@ -47,18 +46,18 @@ def test_a_side_may_lie_twelve_mm_beyond_on_the_same_grid_and_five_on_another(gr
         assert lies_elsewhere(brain, TRAINING) is (first_x in far)
 
 
-def test_where_nothing_is_aligned_fingerprints_and_cases_are_those_of_none(cohort, settings):
-    auto, none = (load_dataset(settings(cohort.root, align=mode)) for mode in ("auto", "none"))
-    assert load_dataset(settings(cohort.root)).fingerprint == auto.fingerprint
+def test_where_nothing_is_aligned_fingerprints_and_cases_are_those_of_none(cohort, load):
+    auto, none = (load(cohort.root, align=mode) for mode in ("auto", "none"))
+    assert load(cohort.root).fingerprint == auto.fingerprint
     assert auto.training_fingerprint == none.training_fingerprint
     assert auto.fingerprint == none.fingerprint
     assert auto.test._keys == none.test._keys  # type: ignore[attr-defined]
     assert "aligned" not in auto.description
 
 
-def test_only_the_patient_is_aligned(cohort, patients, settings, monkeypatch):
-    none = load_dataset(settings(patients.root, train_root=cohort.root, align="none"))
-    auto = load_dataset(settings(patients.root, train_root=cohort.root))
+def test_only_the_patient_is_aligned(cohort, patients, load, monkeypatch, tmp_path):
+    none = load(patients.root, train_root=cohort.root, align="none")
+    auto = load(patients.root, train_root=cohort.root)
     assert auto.description["aligned"].startswith("sub-ms, to the mean of the training brains")
     assert auto.training_fingerprint == none.training_fingerprint
     assert auto.fingerprint != none.fingerprint
@@ -68,29 +67,29 @@ def test_only_the_patient_is_aligned(cohort, patients, settings, monkeypatch):
     monkeypatch.setattr(registration, "aligned_box", lambda *_: box)
     assert np.array_equal(auto.test[0].affine, box)
     monkeypatch.setattr(registration, "aligned_box", None)  # would fail if called: kept
-    for path in (settings(None).cache_folder / "cases").glob("*"):
+    for path in (tmp_path / "cache" / "cases").glob("*"):
         path.unlink()
     assert np.array_equal(auto.test[0].affine, box)
 
 
-def test_where_alignment_fails_the_scan_stays_and_a_sentence_says_so(cohort, patients, settings, monkeypatch, caplog):
+def test_where_alignment_fails_the_scan_stays_and_a_sentence_says_so(cohort, patients, load, monkeypatch, caplog):
     monkeypatch.setattr(registration, "aligned_box", lambda *_: None)
-    auto = load_dataset(settings(patients.root, train_root=cohort.root))
+    auto = load(patients.root, train_root=cohort.root)
     with caplog.at_level(logging.WARNING):
         case = auto.test[0]
     assert "sub-ms cannot be aligned to the training brains and stays where it lies." in caplog.text
-    none = load_dataset(settings(patients.root, train_root=cohort.root, align="none"))
+    none = load(patients.root, train_root=cohort.root, align="none")
     assert np.array_equal(case.image, none.test[0].image)
 
 
-def test_all_scans_are_aligned_on_request_in_spaces_of_their_own_too(cohort, settings, monkeypatch):
+def test_all_scans_are_aligned_on_request_in_spaces_of_their_own_too(cohort, load, monkeypatch):
     away = cohort.affine + np.array([[0, 0, 0, 30.0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
     for k in range(5):
         for what, seed in (("T1w", k), ("T2w", k + 1000)):
             cohort.write(cohort.path(f"sub-{k:02d}", what), cohort.brain(seed), away)
-    assert "aligned" not in load_dataset(settings(cohort.root)).description  # auto: no place is the right one
-    none = load_dataset(settings(cohort.root, align="none"))
-    everyone = load_dataset(settings(cohort.root, align="affine"))
+    assert "aligned" not in load(cohort.root).description  # auto: no place is the right one
+    none = load(cohort.root, align="none")
+    everyone = load(cohort.root, align="affine")
     assert everyone.description["aligned"].startswith("all 10 scans")
     assert everyone.training_fingerprint != none.training_fingerprint
     monkeypatch.setattr(registration, "aligned_box", lambda scan, frame, mean: scan.affine * 1.0)
@@ -98,15 +97,15 @@ def test_all_scans_are_aligned_on_request_in_spaces_of_their_own_too(cohort, set
 
 
 @needs_data
-def test_real_healthy_subjects_of_one_template_are_never_aligned_and_the_patient_is(settings, tmp_path):
+def test_real_healthy_subjects_of_one_template_are_never_aligned_and_the_patient_is(load, tmp_path):
     healthy = tmp_path / "healthy"
     healthy.mkdir()
     for subject in sorted((DATA / "ixi-t1-2mm").glob("sub-*"))[:16]:
         (healthy / subject.name).symlink_to(subject)
     for seed in range(3):
-        assert "aligned" not in load_dataset(settings(healthy, seed=seed)).description
-    auto = load_dataset(settings(DATA / "open-ms-1mm", train_root=healthy))
-    none = load_dataset(settings(DATA / "open-ms-1mm", train_root=healthy, align="none"))
+        assert "aligned" not in load(healthy, seed=seed).description
+    auto = load(DATA / "open-ms-1mm", train_root=healthy)
+    none = load(DATA / "open-ms-1mm", train_root=healthy, align="none")
     assert auto.description["aligned"].startswith("sub-26, ")
     aligned, unaligned = auto.test[0], none.test[0]
     mean = registration.mean_brain(auto.train)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from datasets.load import load_dataset
 
 
 def four_dimensions(scans, path):
@@ -136,9 +135,12 @@ def t2w_elsewhere(scans, path):
         (same_as_another, r"sub-01 has the same image as sub-00; remove one\."),
         (
             lesion_mask_of_another_shape,
-            r"lesion_mask.nii.gz has the shape \(5, 6, 7\) but sub-00_T1w.nii.gz has",
+            r"lesion_mask.nii.gz has the shape \(5, 6, 7\), but sub-00_T1w.nii.gz has .*: resample one",
         ),
-        (lesion_mask_elsewhere, r"lesion_mask.nii.gz and sub-00_T1w.nii.gz have different affines"),
+        (
+            lesion_mask_elsewhere,
+            r"lesion_mask.nii.gz has the affine \[.*6; .*\], but sub-00_T1w.nii.gz has .*: resample one to the other",
+        ),
         (empty_lesion_mask, r"lesion_mask.nii.gz has no voxel set"),
         (lesion_mask_outside, r"lesion_mask.nii.gz lies outside the brain"),
         (lesion_mask_of_another_space, r"lesion_mask.nii.gz is not in the space of sub-00_T1w.nii.gz"),
@@ -147,9 +149,9 @@ def t2w_elsewhere(scans, path):
         (t2w_elsewhere, r"sub-00_T2w.nii.gz does not overlap sub-00_T1w.nii.gz"),
     ],
 )
-def test_a_bad_subject_is_set_aside_with_one_sentence(cohort, settings, spoil, sentence):
+def test_a_bad_subject_is_set_aside_with_one_sentence(cohort, load, spoil, sentence):
     spoil(cohort, cohort.path("sub-00", "T1w"))
-    dataset = load_dataset(settings(cohort.root))
+    dataset = load(cohort.root)
     assert len(dataset.set_aside) == 1
     reason = dataset.set_aside[0].reason
     assert re.search(sentence, reason), reason
@@ -158,38 +160,38 @@ def test_a_bad_subject_is_set_aside_with_one_sentence(cohort, settings, spoil, s
     assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 9
 
 
-def test_none_left_says_why(scans, settings):
+def test_none_left_says_why(scans, load):
     for k in range(3):
         scans.add(f"sub-{k}", k)
         truncated(scans, scans.path(f"sub-{k}", "T1w"))
     with pytest.raises(BenchError, match=r"No subject of .*scans can be used; the first problem: .*sub-0_T1w"):
-        load_dataset(settings(scans.root))
+        load(scans.root)
 
 
-def test_a_mended_subject_is_used(cohort, settings):
+def test_a_mended_subject_is_used(cohort, load):
     truncated(cohort, cohort.path("sub-00", "T1w"))
-    assert len(load_dataset(settings(cohort.root)).set_aside) == 1
+    assert len(load(cohort.root).set_aside) == 1
     cohort.add("sub-00", 0)
-    assert load_dataset(settings(cohort.root)).set_aside == ()
+    assert load(cohort.root).set_aside == ()
 
 
-def test_unusable_folders(scans, settings, tmp_path):
+def test_unusable_folders(scans, load, tmp_path):
     with pytest.raises(BenchError, match="needs a folder: name it with --root"):
-        load_dataset(settings(None))
+        load(None)
     with pytest.raises(BenchError, match=r"nowhere does not exist; check --root"):
-        load_dataset(settings(tmp_path / "nowhere"))
+        load(tmp_path / "nowhere")
     scans.root.mkdir()
     with pytest.raises(BenchError, match="holds no T1w image with a BIDS name, such as sub-01/anat"):
-        load_dataset(settings(scans.root))
+        load(scans.root)
 
 
-def test_one_healthy_subject_is_not_enough(scans, settings):
+def test_one_healthy_subject_is_not_enough(scans, load):
     scans.add("sub-0", 0)
     with pytest.raises(BenchError, match=r"1 healthy subject.*at least 2 are needed"):
-        load_dataset(settings(scans.root))
+        load(scans.root)
 
 
-def test_a_table_without_validation(cohort, settings):
+def test_a_table_without_validation(cohort, load):
     cohort.table("participant_id split\nsub-00 train\nsub-01 train\nsub-02 test")
     with pytest.raises(BenchError, match="puts no healthy subject into the split validation"):
-        load_dataset(settings(cohort.root))
+        load(cohort.root)

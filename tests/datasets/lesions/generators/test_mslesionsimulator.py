@@ -4,17 +4,17 @@ import pytest
 from scipy import ndimage
 
 from bench.errors import BenchError
-from datasets.lesions.shapes import MNI_AFFINE, MNI_SHAPE, SIZE_CLASSES
-from datasets.lesions.simulation import (
+from datasets.lesions.generator import simulate_lesions
+from datasets.lesions.generators.mslesionsimulator import (
     OFFSET_SD,
     RATIOS,
-    LesionSettings,
     Ratio,
     lesion_field,
     lesion_offsets,
-    simulate_lesions,
     white_matter_part,
 )
+from datasets.lesions.settings import LesionSettings
+from datasets.lesions.shapes import MNI_AFFINE, MNI_SHAPE, SIZE_CLASSES
 from datasets.preparing import preparation
 
 CHANNELS = ("T1w", "T2w")

@@ -1,12 +1,12 @@
-"""Tables for programs: JSON and CSV, with every number at full precision."""
+"""JSON for programs, with every number at full precision."""
 
-import csv
-import io
 import json
-from dataclasses import asdict
 from typing import Any
 
+from leaderboard.costs import COSTS
+from leaderboard.format import Format
 from leaderboard.row import Cell, Row
+from leaderboard.statistics import Interval
 from leaderboard.table import UPPER_BOUND, Table
 
 
@@ -38,7 +38,7 @@ def _row(row: Row) -> dict[str, Any]:
         "n": row.n,
         "of": row.of,
         **{name: _cell(cell) for name, cell in row.cells.items()},
-        **asdict(row.cost),
+        **{column.name: row.costs.get(column.name) for column in COSTS},
         "place": row.place,
         "place_ci95": _interval(row.place_interval),
         "borda": row.borda,
@@ -53,7 +53,7 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
-def _interval(interval: Any) -> list[float] | None:
+def _interval(interval: Interval | None) -> list[float] | None:
     return None if interval is None else [interval.low, interval.high]
 
 
@@ -69,40 +69,4 @@ def _cell(cell: Cell) -> dict[str, Any]:
     }
 
 
-def as_csv(table: Table) -> str:
-    """One line a row; a metric takes the columns <name>_mean, _se, _n, _low, _high and _p_value."""
-    lines = [_csv_line(table, row) for row in (*table.rows, *table.paper_rows)]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
-
-
-def _csv_line(table: Table, row: Row) -> dict[str, Any]:
-    line: dict[str, Any] = {
-        "dataset": table.dataset,
-        "dataset_fingerprint": table.dataset_fingerprint,
-        "protocol": table.protocol,
-        "place": row.place,
-        "borda": row.borda,
-        "method": row.method,
-        "label": row.label,
-        "status": row.status,
-        "n": row.n,
-        "of": row.of,
-    }
-    for metric in table.metrics:
-        cell = row.cells.get(metric.name, Cell())
-        low, high = _interval(cell.interval) or (None, None)
-        columns = {
-            "mean": cell.mean,
-            "se": cell.se,
-            "n": cell.n,
-            "low": low,
-            "high": high,
-            "p_value": cell.p_value,
-        }
-        line |= {f"{metric.name}_{column}": value for column, value in columns.items()}
-    seeds = " ".join(map(str, row.seeds))
-    return line | asdict(row.cost) | {"seeds": seeds, "external": row.external, "url": row.url, "error": row.error}
+JSON = Format("json", write_table=as_json)

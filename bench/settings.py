@@ -1,0 +1,71 @@
+"""What settings of methods, trained parts and datasets have in common: how they are listed, mistakes in sentences."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from bench.discovery import nearest
+from bench.errors import BenchError
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+# A file or folder that settings name, so that another command finds it from another folder.
+AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+
+def validated(model: type[ModelT], values: Mapping[str, object], whose: str) -> ModelT:
+    """The model with these values; BenchError with one sentence on the first mistake.
+
+    whose: what the sentence begins with, such as the name of a method.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise BenchError(f"{whose}: {explain(error, model)}") from error
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first mistake of a validation as a sentence: field, value, what it takes."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    fields = settings_of(model)
+    if first["type"] == "extra_forbidden":
+        return f"there is no setting {field!r}{nearest(field, fields)}"
+    description = f" ({fields[field][1]})" if field in fields else ""
+    if first["type"] == "missing":
+        return f"the setting {field!r} is missing{description}."
+    takes = first["msg"][:1].lower() + first["msg"][1:]
+    return f"{field} = {first['input']!r} is wrong, {takes}{description}."
+
+
+def settings_of(model: type[BaseModel], prefix: str = "") -> dict[str, tuple[str, str]]:
+    """Every setting of a model by dotted key, with its bounds (or choices) and its description."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, field in model.model_fields.items():
+        nested = _nested(field.annotation)
+        if nested is not None:
+            found |= settings_of(nested, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = (_bounds(field), field.description or "")
+    return found
+
+
+SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "min_length": "at least", "max_length": "at most"}
+
+
+def _bounds(field: FieldInfo) -> str:
+    """Such as ">= 0, <= 20", or the choices of a literal."""
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(map(str, get_args(field.annotation)))
+    limits = [(sign, getattr(rule, name, None)) for rule in field.metadata for name, sign in SIGNS.items()]
+    return ", ".join(f"{sign} {limit}" for sign, limit in limits if limit is not None)
+
+
+def _nested(annotation: Any) -> type[BaseModel] | None:
+    """The pydantic model of a field, also inside `Model | None`."""
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None

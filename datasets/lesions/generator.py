@@ -1,0 +1,102 @@
+"""What a lesion generator is, how it is found, and the one way through which lesions get into scans.
+
+To add one, write one file with one class: a module of datasets/lesions/generators/, or of a package of your own that
+names it under the entry-point group `bench.lesions`. Choose it with `--lesions NAME`. A template:
+bench/contributing/templates/lesion_generator.py.txt.
+"""
+
+import inspect
+from abc import ABC, abstractmethod
+from types import ModuleType
+from typing import ClassVar
+
+import numpy as np
+
+from bench.discovery import Kind
+from bench.errors import BenchError
+from datasets.case import Affine, BoolArray, FloatArray
+from datasets.lesions.settings import LesionSettings
+
+
+class LesionGenerator(ABC):
+    """Puts lesions into healthy scans.
+
+    Attributes:
+        name: What `--lesions` takes; part of fingerprints.
+        version: Part of fingerprints: raise it when the lesions change.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    @abstractmethod
+    def simulate(
+        self,
+        images: FloatArray,
+        brain_mask: BoolArray,
+        affine: Affine,
+        channels: tuple[str, ...],
+        settings: LesionSettings,
+        seed: int,
+    ) -> tuple[FloatArray, BoolArray]:
+        """A healthy scan with lesions, and their mask.
+
+        Args:
+            images: (C, X, Y, Z) float32, intensities as they come, on the scan's own grid; not to be changed in place.
+            brain_mask: (X, Y, Z).
+            affine: (4, 4) voxel -> mm RAS+.
+            channels: C of T1w, T2w, FLAIR, PDw.
+            settings: What the user chose; never a set without lesions.
+            seed: The case's own. Equal seeds give equal lesions: draw from `bench.seeds.numpy_generator(seed, ...)`.
+
+        Returns:
+            Images (C, X, Y, Z) float32, and the mask (X, Y, Z) of the voxels that were changed on purpose.
+
+        Raises:
+            BenchError: For scans or settings that it cannot use; the scan is set aside with that sentence.
+        """
+
+
+def _generators(found: object) -> list[tuple[str, LesionGenerator]]:
+    """The generators that a module defines, or the one that an entry point names."""
+    classes = list(vars(found).values()) if isinstance(found, ModuleType) else [found]
+    generators = [
+        one()
+        for one in classes
+        if inspect.isclass(one)
+        and issubclass(one, LesionGenerator)
+        and not inspect.isabstract(one)
+        and (one is found or one.__module__ == getattr(found, "__name__", None))
+    ]
+    if not generators:
+        raise TypeError(f"{found!r} defines no subclass of datasets.lesions.generator.LesionGenerator")
+    return [(generator.name, generator) for generator in generators]
+
+
+LESION_GENERATORS = Kind("lesion generator", "datasets.lesions.generators", "bench.lesions", _generators)
+
+
+def simulate_lesions(
+    images: FloatArray,
+    brain_mask: BoolArray,
+    affine: Affine,
+    channels: tuple[str, ...],
+    settings: LesionSettings,
+    seed: int,
+) -> tuple[FloatArray, BoolArray]:
+    """A scan with lesions by the generator that the settings name, and their mask (X, Y, Z).
+
+    Arguments and errors as in `LesionGenerator.simulate`. In a set without lesions the scan stays as it is and the
+    mask is empty. BenchError also for an unknown generator, and for one that gives something else than it should.
+    """
+    if settings.lesion_set.healthy:
+        return images.astype(np.float32), np.zeros_like(brain_mask)
+    generator = LESION_GENERATORS.get(settings.generator)
+    result, mask = generator.simulate(images, brain_mask, affine, channels, settings, seed)
+    for what, given, like, dtype in (("images", result, images, np.float32), ("a mask", mask, brain_mask, np.bool_)):
+        if given.shape != like.shape or given.dtype != dtype:
+            raise BenchError(
+                f"The lesion generator {generator.name} gives {what} of {given.shape} and {given.dtype}, "
+                f"but should give {like.shape} and {np.dtype(dtype)}."
+            )
+    return result, mask

@@ -1,0 +1,13 @@
+"""CSV for programs, with every number at full precision."""
+
+from leaderboard.format import Format
+from leaderboard.table import Table
+
+
+def as_csv(table: Table) -> str:
+    """One line per row, with the columns of `Table.to_frame`."""
+    text: str = table.to_frame().to_csv(index=False, lineterminator="\n")
+    return text
+
+
+CSV = Format("csv", write_table=as_csv)
