@@ -75,7 +75,7 @@ def _check(detector_class: type[Detector], dataset: Dataset, folder: Path) -> It
     )
     loaded = fresh("one")
     yield (
-        "gives the same map from its saved components",
+        "gives the same map from its saved trained parts",
         _difference(anomaly_map, loaded.score(first.without_lesion_mask()), first),
     )
     trained_again = fresh("two")

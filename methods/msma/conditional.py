@@ -11,7 +11,7 @@ from methods.msma.config import PatchDensityConfig
 from methods.msma.embedding import GlobalEmbedding
 from methods.msma.flow import conditional_flow
 from methods.msma.position import position_code
-from methods.parts.training import Figures, Training
+from methods.parts.training import Figures, Training, one_cycle
 
 CHUNK = 8192  # patches evaluated at a time: keeps memory small and the processor's cache warm
 
@@ -91,7 +91,7 @@ def train_density(
         name="the flow",
         remedy="lower patches.learning_rate",
         network=density,
-        schedule=torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, config.steps, pct_start=0.1),
+        schedule=one_cycle(optimizer, config.learning_rate, config.steps),
         generator=generator,
         steps=config.steps,
         loss=lambda _step, generator: -batch_log_likelihood(density, train, generator, device),

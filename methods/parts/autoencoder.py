@@ -14,7 +14,7 @@ from bench.seeds import derived_seed
 from methods.parts.augmentation import augment
 from methods.parts.images import ImageBank, brain_box, pad_to
 from methods.parts.precision import arithmetic
-from methods.parts.training import Figures, Training
+from methods.parts.training import Figures, Training, one_cycle
 
 SMALLEST_EDGE = 4  # oneDNN's bfloat16 gradients are wrong on volumes with shorter edges
 
@@ -74,13 +74,13 @@ class Autoencoder(Component[AutoencoderConfig, None]):
             name="the autoencoder",
             remedy="lower autoencoder.learning_rate or set autoencoder.bfloat16=false",
             network=self.network,
-            schedule=torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, steps + 1, pct_start=0.1),
+            schedule=one_cycle(optimizer, config.learning_rate, steps + 1),
             generator=torch.Generator().manual_seed(seed),
             steps=steps,
             loss=loss,
             validate=lambda _network: self.validation_error(context.validation),
             validations=5,
-            note=lambda figures: f"validation error {figures['validation_mse']:.4f}",
+            note=lambda figures: "".join(f"validation error {error:.4f}" for error in figures.values()),
         ).run(context)
 
     @torch.no_grad()

@@ -13,7 +13,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 from bench.component import FitContext
 from bench.errors import BenchError
@@ -31,16 +32,21 @@ Figures = dict[str, float]
 class Training:
     """What is minimised, by what, and how it is watched. What changes underway is in `TrainingState`.
 
-    name: in the progress bar and in errors, such as "the flow".
-    remedy: what helps when it diverges, such as "lower patches.learning_rate".
-    schedule: of the learning rate; steps its optimizer of the network's parameters.
-    loss: of the network on a fresh batch, given the steps done and `generator`, its only source of random numbers
-        beside dropout.
-    average_decay: share of the average of weights that stays, given the steps done; None: no average.
-    validate: figures of the averaged network, or of the network itself when there is no average.
-    note: these figures in words, for the progress bar.
-    validations: how many are spread over the training; the last step has one, too.
-    keep_lowest: a figure; the weights at its lowest are kept instead of the last.
+    Attributes:
+        name: in the progress bar and in errors, such as "the flow".
+        remedy: what helps when it diverges, such as "lower patches.learning_rate".
+        network: trained in place.
+        schedule: of the learning rate; its optimizer holds the network's parameters.
+        generator: source of all random numbers of `loss`, dropout's excepted.
+        steps: of the optimizer.
+        loss: of the network on a fresh batch, given the steps done so far and the generator.
+        validate: figures of the averaged network, or of the network itself when there is no average.
+        note: these figures in words, for the progress bar.
+        validations: how many are spread over the training; the last step has one, too.
+        gradient_clip: largest norm of the gradient.
+        average_decay: share of the average of weights that stays, given the steps done; None for no average.
+        keep_lowest: name of a figure; the network ends with the weights that had it lowest, not with the last ones.
+        show_loss: show the loss between validations, too.
     """
 
     name: str
@@ -59,15 +65,16 @@ class Training:
     show_loss: bool = False
 
     def run(self, context: FitContext) -> Figures:
-        """Train the network in place, going on from a checkpoint if there is one (one training a component).
+        """Train the network, from the checkpoint if there is one; it ends with its averaged weights.
 
-        It ends with its averaged weights.
+        Args:
+            context: of the trained part, which has one training at most: its checkpoint has one name.
 
         Returns:
             The figures of the last validation, or of the one whose weights are kept.
 
         Raises:
-            BenchError: The loss or a figure is not finite.
+            BenchError: A loss, or a figure in the end, is not finite.
         """
         state = TrainingState(self)
         checkpoint = context.checkpoint_folder / CHECKPOINT if context.checkpoint_folder else None
@@ -78,26 +85,28 @@ class Training:
             tick(state.step)
             while state.step < self.steps:
                 loss = state.advance()
-                figures = self.validate(state.averaged) if math.isfinite(loss) and self.validates(state.step) else {}
-                if not all(map(math.isfinite, [loss, *figures.values()])):
-                    if checkpoint:  # it may hold the weights that led here
-                        checkpoint.unlink(missing_ok=True)
-                    name = self.name[0].upper() + self.name[1:]
-                    raise BenchError(f"{name} diverged at step {state.step}: {self.remedy}.")
-                if figures:
+                if not math.isfinite(loss):
+                    raise self._diverged(state.step, checkpoint)
+                note = f"loss {loss:.3f}" if self.show_loss and state.step % LOSS_NOTE_EVERY == 0 else ""
+                if state.step % max(1, self.steps // self.validations) == 0 or state.step == self.steps:
+                    figures = self.validate(state.averaged)
                     state.keep(figures)
+                    note = self.note(figures)
                 if checkpoint and time.monotonic() - saved > CHECKPOINT_EVERY_S:
                     state.save(checkpoint)
                     saved = time.monotonic()
-                shows_loss = self.show_loss and state.step % LOSS_NOTE_EVERY == 0
-                tick(1, self.note(figures) if figures else f"loss {loss:.3f}" if shows_loss else "")
+                tick(1, note)
+        if not all(map(math.isfinite, state.figures.values())):
+            raise self._diverged(state.step, checkpoint)
         self.network.load_state_dict(state.best or state.averaged.state_dict())
         self.network.eval().requires_grad_(False)
         return state.figures
 
-    def validates(self, step: int) -> bool:
-        """Whether there is a validation after this many steps."""
-        return step % max(1, self.steps // self.validations) == 0 or step == self.steps
+    def _diverged(self, step: int, checkpoint: Path | None) -> BenchError:
+        """The error; the checkpoint goes, as it may hold the weights that led here."""
+        if checkpoint:
+            checkpoint.unlink(missing_ok=True)
+        return BenchError(f"{self.name[0].upper()}{self.name[1:]} diverged at step {step}: {self.remedy}.")
 
 
 class TrainingState:
@@ -110,7 +119,7 @@ class TrainingState:
         averages = training.average_decay is not None
         self.averaged = copy.deepcopy(self.network).requires_grad_(False) if averages else self.network
         self.step = 0
-        self.figures: Figures = {}
+        self.figures: Figures = {training.keep_lowest: math.inf} if training.keep_lowest else {}
         self.best: dict[str, Tensor] = {}
 
     def advance(self) -> float:
@@ -132,7 +141,7 @@ class TrainingState:
         lowest = self.training.keep_lowest
         if lowest is None:
             self.figures = figures
-        elif figures[lowest] < self.figures.get(lowest, math.inf):
+        elif figures[lowest] < self.figures[lowest]:
             self.figures = figures
             self.best = {name: value.clone() for name, value in self.averaged.state_dict().items()}
 
@@ -193,6 +202,12 @@ class TrainingState:
         if next(self.network.parameters()).is_cuda:
             torch.cuda.set_rng_state(tensors["random.cuda"])
         self.step, self.figures = numbers["step"], numbers["figures"]
+
+
+def one_cycle(optimizer: Optimizer, highest_rate: float, steps: int) -> LRScheduler:
+    """A learning rate that rises over the first tenth of the steps and then falls to almost zero."""
+    rise = 0.1 if steps != 10 else 0.2  # torch divides by the length of the rise less one step
+    return OneCycleLR(optimizer, highest_rate, steps, pct_start=rise)
 
 
 @torch.no_grad()

@@ -13,7 +13,8 @@ from datasets.case import Affine, BoolArray, FloatArray
 from datasets.lesions.generator import LesionGenerator
 from datasets.lesions.masks import subject_lesions
 from datasets.lesions.resolution import FWHM_PER_SD, estimate_fwhm_mm
-from datasets.lesions.settings import DEFAULT_GENERATOR, LesionSettings
+from datasets.lesions.sets import DEFAULT_GENERATOR
+from datasets.lesions.settings import LesionSettings
 from datasets.lesions.shapes import lesion_shapes
 from datasets.preparing.preparation import PERCENTILES, background_level
 

@@ -5,6 +5,7 @@ from bench.component import FitContext
 from bench.reporting import SilentReporter
 from datasets.case import Case
 from methods.diffusion.config import ScoreModelConfig
+from methods.diffusion.tiny import tiny_score_model
 
 
 def ball_case(name: str, seed: int, channels: int = 2, size: int = 32) -> Case:
@@ -25,24 +26,7 @@ def cases() -> list[Case]:
 
 @pytest.fixture
 def tiny() -> ScoreModelConfig:
-    return ScoreModelConfig(
-        width=4,
-        multipliers=(1, 2),
-        blocks_down=(1, 1),
-        blocks_up=(1,),
-        fourier_features=8,
-        fourier_scale=0.1,
-        sigma_min=0.05,
-        sigma_max=1.0,
-        iterations=12,
-        batch_size=2,
-        crop_size=16,
-        learning_rate=3e-3,
-        warm_up=2,
-        average_decay=0.5,
-        augmentation="none",
-        bfloat16=False,
-    )
+    return tiny_score_model().model_copy(update={"iterations": 12, "bfloat16": False})
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from methods.msma.config import PatchDensityConfig
 from methods.msma.patch_density import PatchDensity
 from methods.parts import training
 from methods.parts.autoencoder import Autoencoder, AutoencoderConfig
-from methods.parts.training import CHECKPOINT, Training, TrainingState, update_average
+from methods.parts.training import CHECKPOINT, Training, TrainingState, one_cycle, update_average
 
 SCORE_MODEL = tiny_score_model().model_copy(update={"iterations": 12})
 FLOW = PatchDensityConfig(
@@ -206,13 +206,20 @@ def test_a_checkpoint_that_cannot_be_used_starts_anew_and_says_so(damage: str, t
     assert reporter.said == [f"{path} cannot be used: training the toy starts anew."]
 
 
-def test_a_figure_that_is_not_finite_is_divergence() -> None:
+@pytest.mark.parametrize("keep_lowest", [None, "error"])
+@pytest.mark.parametrize("error", [float("inf"), float("nan")])
+def test_a_figure_that_is_not_finite_in_the_end_is_divergence(error: float, keep_lowest: str | None) -> None:
     context = make_context(Path(), SilentReporter())
-    with pytest.raises(BenchError, match=r"^The toy diverged at step 5: play slowly\.$"):
-        toy(validate=lambda averaged: {"error": float("inf")}).run(context)
+    with pytest.raises(BenchError, match=r"^The toy diverged at step 20: play slowly\.$"):
+        toy(validate=lambda averaged: {"error": error}, keep_lowest=keep_lowest).run(context)
+    errors = iter([error, 1.0, 3.0, 2.0])  # batch statistics of the first steps may be wild
+    recovered = toy(validate=lambda averaged: {"error": next(errors)}, keep_lowest=keep_lowest)
+    assert recovered.run(context) == {"error": 1.0 if keep_lowest else 2.0}
 
 
-def test_the_weights_of_the_lowest_figure_are_kept(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("checkpoint_every_step")
+@pytest.mark.parametrize("killed_after", [None, 12])
+def test_the_weights_of_the_lowest_figure_are_kept(killed_after: int | None, tmp_path: Path) -> None:
     errors = iter([3.0, 1.0, 2.0, 4.0])
     seen: list[dict[str, Tensor]] = []
 
@@ -220,12 +227,19 @@ def test_the_weights_of_the_lowest_figure_are_kept(tmp_path: Path) -> None:
         seen.append(copy.deepcopy(averaged.state_dict()))
         return {"error": next(errors)}
 
-    lowest = toy(validate=validate, keep_lowest="error", average_decay=lambda step: 0.9)
-    assert lowest.run(make_context(tmp_path, SilentReporter())) == {"error": 1.0}
-    assert same(lowest.network.state_dict(), seen[1])
+    def attempt(reporter: SilentReporter) -> tuple[nn.Module, dict[str, float]]:
+        lowest = toy(validate=validate, keep_lowest="error", average_decay=lambda step: 0.9)
+        return lowest.network, lowest.run(make_context(tmp_path, reporter, tmp_path))
+
+    if killed_after is not None:
+        with pytest.raises(KeyboardInterrupt):
+            attempt(Recording(killed_after))
+    network, figures = attempt(SilentReporter())
+    assert figures == {"error": 1.0}
+    assert same(dict(network.state_dict()), seen[1])
     assert not same(seen[1], seen[3])
-    assert not lowest.network.training
-    assert not any(parameter.requires_grad for parameter in lowest.network.parameters())
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())
 
 
 def test_the_average_is_exponential_and_takes_buffers_as_they_are() -> None:
@@ -243,7 +257,8 @@ def test_the_average_is_exponential_and_takes_buffers_as_they_are() -> None:
 
 def test_without_an_average_the_network_ends_with_its_last_weights(tmp_path: Path) -> None:
     plain = toy()
-    assert plain.run(make_context(tmp_path, SilentReporter(), tmp_path))["bias"] == plain.network.bias.item()
+    figures = plain.run(make_context(tmp_path, SilentReporter(), tmp_path))
+    assert figures["bias"] == plain.network.state_dict()["bias"].item()
     assert not (tmp_path / CHECKPOINT).exists()  # one a minute
 
 
@@ -265,3 +280,19 @@ def test_resumed_moments_lie_in_memory_as_their_parameters(tmp_path: Path) -> No
     moments, moments_again = first.optimizer.state[weight], second.optimizer.state[weight_again]
     assert moments["exp_avg"].stride() == moments_again["exp_avg"].stride() != torch.empty(weight.shape).stride()
     assert torch.equal(moments["exp_avg_sq"], moments_again["exp_avg_sq"])
+
+
+@pytest.mark.parametrize("steps", [1, 9, 10, 11, 100])
+def test_one_cycle_rises_and_falls_over_any_number_of_steps(steps: int) -> None:
+    optimizer = torch.optim.Adam([nn.Parameter(torch.zeros(1))], 0.3)
+    schedule = one_cycle(optimizer, 0.3, steps)
+    rates = []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert max(rates) <= 0.3 + 1e-9
+    if steps == 100:
+        assert rates[9] == pytest.approx(0.3)
+        assert rates[0] == pytest.approx(0.3 / 25)
+        assert rates[-1] < 1e-4
