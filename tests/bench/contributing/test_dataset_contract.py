@@ -41,7 +41,7 @@ def changed(split, **fields):
 
 
 FIRST = named(tiny_dataset()).test[0]
-BRIGHT = np.where(FIRST.brain_mask, 2, -1) * np.ones((2, 1, 1, 1), np.float32)
+BRIGHT = np.where(FIRST.brain_mask, 2, -1).astype(np.float32) * np.ones((2, 1, 1, 1), np.float32)
 COUNTER = itertools.count()
 
 
