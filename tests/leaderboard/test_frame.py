@@ -1,12 +1,7 @@
 """Results as pandas frames."""
 
-import doctest
-
 import pandas
-import pytest
 
-import leaderboard.format
-import leaderboard.frame
 from leaderboard.frame import results_frame
 from leaderboard.table import build_table
 
@@ -45,9 +40,3 @@ def test_a_table_is_numbers(make_run):
     assert second["error"] == "seed 0: out of memory" and pandas.isna(second["place"])
     numbers = ["place", "borda", "n", "of", "tpr_mean", "tpr_se", "tpr_n", "tpr_p_value", "fit_s", "parameters"]
     assert all(pandas.api.types.is_numeric_dtype(frame[column]) for column in numbers)
-
-
-@pytest.mark.parametrize("module", [leaderboard.frame, leaderboard.format], ids=lambda module: module.__name__)
-def test_examples(module):
-    found = doctest.testmod(module)
-    assert found.attempted > 0 and found.failed == 0
