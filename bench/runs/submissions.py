@@ -94,18 +94,17 @@ def submission_folder(workspace: Workspace, dataset: Dataset, submission: Submis
 
 def take_over(folder: RunFolder, dataset: Dataset, index: int, path: Path | None, source: Path) -> None:
     """Check and keep the map of one test case; note why there is none. A file kept before is not read again."""
-    case_id, record = dataset.test_ids[index], folder.record
-    record.failed.pop(case_id, None)
+    case_id = dataset.test_ids[index]
     try:
         if path is None:
             raise BenchError(f"{source} holds no map of it.")
         content = file_hash(path)
-        if folder.is_scored(case_id) and record.cases[case_id].source == content:
+        if folder.is_scored(case_id) and folder.record.cases[case_id].source == content:
             return
         case = dataset.test[index]
         folder.keep_prepared(case, read_map(path, case), Scored(source=content))
     except Exception as error:
-        record.cases.pop(case_id, None)
+        folder.forget(case_id)
         folder.keep_failure(case_id, error)
 
 
