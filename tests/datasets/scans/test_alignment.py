@@ -6,8 +6,8 @@ import pytest
 
 from datasets.case import NativeGrid
 from datasets.preparing import registration
-from datasets.preparing.alignment import bounds_mm, lies_elsewhere
 from datasets.preparing.preparation import Extent
+from datasets.scans.alignment import bounds_mm, lies_elsewhere
 
 DATA = Path(__file__).parents[4] / "shared/data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="real data not here")
