@@ -1,6 +1,7 @@
 """Tables that users bring, such as participants.tsv: parted by tabs, commas or semicolons, UTF-8."""
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,13 +33,13 @@ class Table:
 def read_table(path: Path) -> Table:
     """A table with a header. BenchError, naming file and line, when it cannot be read."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            delimiter = next((mark for mark in "\t;" if mark in first), ",")
-            reader = csv.reader(file, delimiter=delimiter)
-            columns = tuple(cell.strip().lower() for cell in next(reader, []))
-            rows = tuple(_row(path, columns, reader.line_num, cells) for cells in reader if any(map(str.strip, cells)))
+        text = path.read_text(encoding="utf-8-sig")
+        if "\0" in text:  # UTF-16 without a mark
+            raise BenchError(f"{path} is not UTF-8 text; save it as UTF-8, values parted by tabs.")
+        delimiter = next((mark for mark in "\t;" if mark in text.partition("\n")[0]), ",")
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        columns = tuple(cell.strip().lower() for cell in next(reader, []))
+        rows = tuple(_row(path, columns, reader.line_num, cells) for cells in reader if any(map(str.strip, cells)))
     except UnicodeDecodeError:
         raise BenchError(f"{path} is not UTF-8 text; save it as UTF-8, values parted by tabs.") from None
     except csv.Error as error:
