@@ -25,7 +25,7 @@ def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: 
     LESION_GENERATORS.get(settings.generator)  # an unknown one is no reason to set every subject aside
     if target.resolve() == source.resolve():
         raise BenchError(f"OUT is the folder of the healthy scans, {target}: name another one.")
-    folder = find_subjects(source)
+    folder = find_subjects(source, without=target)
     for note in folder.notes:
         reporter.say(note)
     for subject in folder.set_aside:

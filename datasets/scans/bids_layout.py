@@ -75,15 +75,16 @@ class Placed:
 FileT = TypeVar("FileT", Path, Placed)
 
 
-def find_subjects(root: Path) -> Folder:
+def find_subjects(root: Path, without: Path | None = None) -> Folder:
     """The subjects of a folder, sorted by id, and those that cannot be used or that may be patients.
 
     A subject of whom any name below the folder speaks of a lesion is found with its lesion mask or set aside.
-    BenchError when the folder is not there or holds no T1w image with a BIDS name.
+    without: a folder below that is not looked into. BenchError when the folder is not there or holds no T1w image with
+    a BIDS name.
     """
     if not root.is_dir():
         raise BenchError(f"The folder {root} does not exist; check --root and --train-root.")
-    listing = listed(root)
+    listing = listed(root, without)
     volumes = [path for path in listing.files if is_volume(path)]
     problems = bad_folders(root, listing)
     found = placed_files(root, volumes)

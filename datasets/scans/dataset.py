@@ -15,6 +15,7 @@ from datasets.cache import LazyCases
 from datasets.case import Case
 from datasets.dataset import Dataset, SetAside
 from datasets.fingerprint import fingerprint
+from datasets.lesions.checking import check_lesions
 from datasets.lesions.generator import simulate_lesions
 from datasets.lesions.identity import lesion_identity
 from datasets.lesions.settings import LesionSettings, described
@@ -63,6 +64,8 @@ def scans_dataset(
     frame = preparation.training_frame([subject.extent for subject in splits["train"]])
     tests = sorted(splits["test"], key=lambda subject: subject.id)[: settings.cases]
     kinds: list[Kind] = ["real lesions" if s.files.lesion_mask else "simulated lesions" for s in tests]
+    simulated = [subject.id for subject, kind in zip(tests, kinds, strict=True) if kind == "simulated lesions"]
+    check_lesions(settings.lesions, settings.seed, simulated, cache_folder)
     aligned = to_align(settings.align, frame, splits["train"], [*splits["validation"], *tests])
     preparer = Preparer(settings, cache_folder, channels, frame, splits["train"], aligned)
     training_fingerprint = fingerprint(

@@ -17,14 +17,15 @@ class Listing:
     unreadable: list[Path]
 
 
-def listed(folder: Path) -> Listing:
-    """Look into a folder and all folders below it; one that a link leads back into is not entered again."""
+def listed(folder: Path, without: Path | None = None) -> Listing:
+    """Look into a folder and all below it but `without`; one that a link leads back into is not entered again."""
+    apart = os.path.realpath(without) if without else None
     files, folders, unreadable = [], [], []
     waiting: list[tuple[Path, frozenset[str]]] = [(folder, frozenset())]
     while waiting:
         place, above = waiting.pop()
         real = os.path.realpath(place)
-        if real in above:
+        if real in above or real == apart:
             continue
         try:
             entries = [entry for entry in os.scandir(place) if not entry.name.startswith(".")]
