@@ -37,8 +37,10 @@ def load(settings: Settings, cache_folder: Path) -> Dataset:
 def bids_folder(root: Path) -> Folder:
     """The subjects of a folder and their splits."""
     folder = find_subjects(root)
-    splits, notes = named_splits(root)
+    named, notes = named_splits(root)
+    if named is None:
+        return replace(folder, notes=(*folder.notes, *notes))
     known = {files.subject for files in folder.subjects} | {subject_of(one.id) for one in folder.set_aside}
-    if splits and (absent := sorted(splits.by_subject.keys() - known)):
-        notes.append(f"{splits.path} names {len(absent)} subjects that are not in the folder, such as {absent[0]}.")
-    return replace(folder, splits=splits, notes=(*folder.notes, *notes))
+    if absent := sorted(named.by_subject.keys() - known):
+        notes.append(f"{named.path} names {len(absent)} subjects that are not in the folder, such as {absent[0]}.")
+    return replace(folder, splits=named.by_subject, table=named.path, notes=(*folder.notes, *notes))

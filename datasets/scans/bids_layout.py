@@ -11,7 +11,6 @@ from bench.errors import BenchError
 from datasets.dataset import SetAside
 from datasets.scans.listing import Listing, listed, not_used
 from datasets.scans.names import OWN, Name, is_nifti, is_volume, parsed, role, says_lesion, subject_of
-from datasets.scans.splits import NamedSplits
 
 CHANNELS = ("T1w", "T2w")  # the first one is required
 # Of a path below the root: the derivative, the subject's folder.
@@ -43,12 +42,17 @@ class SubjectFiles:
 
 @dataclass(frozen=True)
 class Folder:
-    """The subjects found in one folder, those set aside, their named splits if any, and what else is to be said."""
+    """The subjects found in one folder, and those set aside.
+
+    splits: subject -> split, where they are named; table: the file that names them.
+    notes: what else is to be said, each a sentence.
+    """
 
     root: Path
     subjects: list[SubjectFiles]
     set_aside: list[SetAside]
-    splits: NamedSplits | None = None
+    splits: dict[str, str] | None = None
+    table: Path = Path("participants.tsv")
     notes: tuple[str, ...] = ()
 
 

@@ -79,7 +79,7 @@ def scans_dataset(
     description = {
         "folder": " to learn from, test: ".join(str(each.root) for each in folders),
         "subjects": ", ".join(f"{len(subjects)} {split}" for split, subjects in splits.items()),
-        "split": f"named in {folders[0].splits.path.name}" if folders[0].splits else f"80/10/10, seed {settings.seed}",
+        "split": f"named in {folders[0].table.name}" if folders[0].splits else f"80/10/10, seed {settings.seed}",
         "test cases": test_description(kinds, settings.lesions),
         "channels": ", ".join(channels) + left_out,
         "box": f"{' x '.join(map(str, frame.shape))} voxels of 2 mm, {shared}",
@@ -126,14 +126,13 @@ def split_subjects(
     """
     healthy = [subject for subject in usable if not subject.files.lesion_mask]
     names = (subject.files.subject for subject in healthy)
-    by_name = folder.splits.by_subject if folder.splits else seeded_split(names, seed)
-    table = folder.splits.path.name if folder.splits else ""
+    by_name = folder.splits if folder.splits is not None else seeded_split(names, seed)
     splits: dict[str, list[Subject]] = {split: [] for split in SPLITS}
     set_aside = []
     for subject in sorted(usable, key=lambda one: one.id):
         split = "test" if subject.files.lesion_mask else by_name.get(subject.files.subject)
         if split is None:
-            set_aside.append(SetAside(subject.id, f"{subject.id} has no split in {table}."))
+            set_aside.append(SetAside(subject.id, f"{subject.id} has no split in {folder.table.name}."))
         else:
             splits[split].append(subject)
     return splits, set_aside
@@ -158,8 +157,8 @@ def test_only(
                 f"{subject.id} is also in the folder to learn from, as {twin.files.images['T1w']}; "
                 "rename it there or here if they are different people."
             )
-        elif folder.splits and folder.splits.by_subject.get(subject.files.subject) != "test":
-            reason = f"{subject.id} is not marked test in {folder.splits.path}."
+        elif folder.splits is not None and folder.splits.get(subject.files.subject) != "test":
+            reason = f"{subject.id} is not marked test in {folder.table}."
         else:
             kept.append(subject)
             continue
@@ -177,8 +176,7 @@ def empty_split(split: str, folders: Sequence[Folder], usable: Sequence[Sequence
             f"{folders[0].root} has {healthy} healthy subject(s) to learn from, at least 2 are needed; "
             "name a folder of healthy subjects with --train-root"
         )
-    table = folders[0].splits.path if folders[0].splits else folders[0].root / "participants.tsv"
-    return f"{table} puts no healthy subject into the split {split}; add some"
+    return f"{folders[0].root / folders[0].table} puts no healthy subject into the split {split}; add some"
 
 
 def first_problem(set_aside: Sequence[SetAside]) -> str:

@@ -58,11 +58,12 @@ def usable_subjects(
     for files, result in zip(folder.subjects, results, strict=True):
         if isinstance(result, str):
             set_aside.append(SetAside(files.id, result))
-        elif result.image in usable:
-            twin = usable[result.image].id
-            set_aside.append(SetAside(files.id, f"{files.id} has the same image as {twin}; remove one."))
-        else:
-            usable[result.image] = result
+            continue
+        kept = usable.setdefault(result.image, result)
+        if kept is not result:
+            if result.files.lesion_mask and not kept.files.lesion_mask:  # one is a patient, so both are
+                kept, result, usable[result.image] = result, kept, result
+            set_aside.append(SetAside(result.id, f"{result.id} has the same image as {kept.id}; remove one."))
     if not usable:
         problems = [*folder.set_aside, *set_aside]
         problem = f"; the first problem: {problems[0].reason}" if problems else "."

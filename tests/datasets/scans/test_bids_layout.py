@@ -147,3 +147,10 @@ def test_those_that_rest_beside_a_healthy_folder_are_named(cohort, load, tmp_pat
         "sub-ill": f"sub-ill has a lesion mask; {cohort.root} is to learn from.",
         "sub-p1": f"sub-p1 is not marked test in {others.root / 'participants.tsv'}.",
     }
+
+
+def test_a_patients_image_under_another_name_is_not_learned_from(cohort, load):
+    cohort.add("sub-ill", 3, "T2w", "label-lesion_mask")
+    dataset = load(cohort.root)
+    assert reasons(dataset) == {"sub-03": "sub-03 has the same image as sub-ill; remove one."}
+    assert "sub-03" not in learned_from(dataset) and "sub-ill" in dataset.test_ids
