@@ -218,7 +218,8 @@ def _affine_mm(path: Path, image: "Nifti1Image") -> "Affine":
     import numpy as np
 
     affine = np.array(image.affine, dtype=np.float64)
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-6:
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    if not (np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 1e-6 * np.prod(sizes)):
         raise BenchError(f"{path} has no valid affine in its header; mend its sform or qform.")
     affine[:3] *= UNIT_MM.get(int(image.header["xyzt_units"]) % 8, 1.0)
     return affine
