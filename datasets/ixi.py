@@ -11,7 +11,6 @@ Nothing is downloaded here. Get IXI-T1.tar (and IXI-T2.tar) from https://brain-d
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.files import visible_files
 from datasets.dataset import Dataset, SetAside
 from datasets.scans.bids_layout import SubjectFiles, only_one
 from datasets.scans.dataset import scans_dataset
@@ -37,10 +36,10 @@ def load(settings: Settings, cache_folder: Path) -> Dataset:
 def ixi_folder(root: Path) -> Folder:
     """The subjects below a folder, by IXI's own file names. Where there are T2 images, subjects without are set
     aside."""
-    t1w = visible_files(root, "**/IXI*-T1.nii.gz")
+    t1w = sorted(root.rglob("IXI*-T1.nii.gz"))
     if not t1w:
         raise BenchError(f"{root} holds no image such as IXI012-HH-1211-T1.nii.gz; get them from {PAGE}.")
-    t2w = {path.name.removesuffix("-T2.nii.gz"): path for path in visible_files(root, "**/IXI*-T2.nii.gz")}
+    t2w = {path.name.removesuffix("-T2.nii.gz"): path for path in sorted(root.rglob("IXI*-T2.nii.gz"))}
     subjects, set_aside = [], []
     for path in t1w:
         scan = path.name.removesuffix("-T1.nii.gz")

@@ -14,7 +14,7 @@ from datasets.case import Case
 from datasets.dataset import Dataset
 from datasets.fingerprint import file_hash, fingerprint
 from datasets.preparing.grids import check_same_grid
-from datasets.scans.names import says_brain_mask, says_lesion, says_t1w
+from datasets.scans.names import parsed, says_brain_mask, says_lesion, says_t1w
 from datasets.scans.pairing import by_subject, nifti_files
 from datasets.scans.reading import read_brain
 from datasets.settings import DatasetSettings
@@ -78,8 +78,9 @@ def brain_masks(folder: Path) -> dict[str, Path]:
 
 def brains_beside(files: Sequence[Path]) -> dict[str, Path]:
     """Subject id -> its brain mask or, without one, its T1w image, among the files of a folder of labels."""
-    images = by_subject([path for path in files if says_t1w(path)], "T1w image")
-    return images | by_subject([path for path in files if says_brain_mask(path)], "brain mask")
+    masks = by_subject([path for path in files if says_brain_mask(path)], "brain mask")
+    images = [path for path in files if says_t1w(path) and (name := parsed(path)) and name.id not in masks]
+    return masks | by_subject(images, "T1w image")
 
 
 class LabelledCases(Sequence[Case]):

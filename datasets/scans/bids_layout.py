@@ -38,15 +38,16 @@ class SubjectFiles:
 FileT = TypeVar("FileT", Path, Name)
 
 
-def find_subjects(root: Path) -> tuple[list[SubjectFiles], list[SetAside]]:
+def find_subjects(root: Path, without: Path | None = None) -> tuple[list[SubjectFiles], list[SetAside]]:
     """The subjects of a folder, sorted by id, and those whose files are ambiguous or incomplete.
 
-    BenchError when the folder is not there or holds no T1w image with a BIDS name.
+    without: a folder below that is not looked into. BenchError when the folder is not there or holds no T1w image with
+    a BIDS name.
     """
     if not root.is_dir():
         raise BenchError(f"The folder {root} does not exist; check --root and --train-root.")
     raw = by_id(bids_names(root))
-    derived = by_id(bids_names(root, "derivatives/*/"))
+    derived = by_id([name for name in bids_names(root, "derivatives/*/") if not lies_in(name.path, without)])
     if not any(name.suffix == CHANNELS[0] for names in raw.values() for name in names):
         raise BenchError(
             f"{root} holds no T1w image with a BIDS name, such as sub-01/anat/sub-01_T1w.nii.gz; "
@@ -64,6 +65,11 @@ def find_subjects(root: Path) -> tuple[list[SubjectFiles], list[SetAside]]:
         except BenchError as problem:
             set_aside.append(SetAside(case_id, str(problem)))
     return found, set_aside
+
+
+def lies_in(path: Path, folder: Path | None) -> bool:
+    """Whether a file lies below a folder."""
+    return folder is not None and path.resolve().is_relative_to(folder.resolve())
 
 
 def bids_names(root: Path, below: str = "") -> list[Name]:

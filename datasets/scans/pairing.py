@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.files import visible_files
 from datasets.scans.names import parsed
 
 
@@ -15,7 +14,7 @@ def nifti_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise BenchError(f"The folder {folder} does not exist.")
-    files = [path for path in visible_files(folder, "**/*.nii*") if path.name.endswith((".nii", ".nii.gz"))]
+    files = [path for path in sorted(folder.rglob("*.nii*")) if path.name.endswith((".nii", ".nii.gz"))]
     named = [path for path in files if parsed(path)]
     if not named:
         example = f", only such as {files[0].name}" if files else ""

@@ -159,6 +159,15 @@ def test_nan_outside_the_brain_does_no_harm(folders):
     assert evaluate(folders / "maps", "--labels", folders / "labels").exit_code == 0
 
 
+def test_of_two_images_beside_a_label_none_is_needed_where_there_is_a_brain_mask(folders):
+    for run in ("run-1", "run-2"):
+        write(folders / "labels" / f"sub-2_{run}_T1w.nii.gz", volumes(1)[2])
+    assert evaluate(folders / "maps", "--labels", folders / "labels").exit_code == 0
+    (folders / "labels" / "sub-2_desc-brain_mask.nii.gz").unlink()
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 2 and "sub-2 has two files" in shown.output
+
+
 def test_a_brain_mask_on_another_grid_sets_its_case_aside(folders):
     write(folders / "labels" / "sub-2_desc-brain_mask.nii.gz", np.ones((4, 5, 6), np.uint8))
     evaluate(folders / "maps", "--labels", folders / "labels")
@@ -285,6 +294,39 @@ def test_a_folder_of_another_dataset_is_not_exported_into(folders, tiny, monkeyp
     )
     shown = CliRunner().invoke(cli.app, ["export", str(folders / "out")])
     assert shown.exit_code == 2 and "holds another dataset already" in shown.output
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["images/dataset_description.json", "labels/notes.txt", "images/sub-1/anat/sub-1_T1w.nii.gz", "images"],
+)
+def test_export_writes_beside_nothing_that_it_did_not_make(folders, tiny, name):
+    (folders / "out" / name).parent.mkdir(parents=True, exist_ok=True)
+    (folders / "out" / name).write_text("{}")
+    before = contents(folders / "out")
+    shown = CliRunner().invoke(cli.app, ["export", str(folders / "out")])
+    assert shown.exit_code == 2 and "Traceback" not in shown.output
+    assert ("`bench export` did not make" in shown.output) or ("is no folder" in shown.output)
+    assert contents(folders / "out") == before
+
+
+def test_an_export_goes_on_and_keeps_what_is_there_but_not_into_a_changed_table(folders, tiny):
+    export = ["export", str(folders / "out")]
+    assert CliRunner().invoke(cli.app, [*export, "--split", "test"]).exit_code == 0
+    before = contents(folders / "out")
+    assert CliRunner().invoke(cli.app, export).exit_code == 0
+    table = folders / "out" / "images" / "participants.tsv"
+    after = contents(folders / "out")
+    assert all(after[path] == content for path, content in before.items() if path != table)
+    assert len(after) > len(before) and CliRunner().invoke(cli.app, export).exit_code == 0
+    assert contents(folders / "out") == after
+    table.write_text(table.read_text().replace("split\n", "split\tage\n"))
+    shown = CliRunner().invoke(cli.app, export)
+    assert shown.exit_code == 2 and "participants.tsv was changed" in " ".join(shown.output.split())
 
 
 def with_maps(folders, change):

@@ -155,7 +155,7 @@ def t2w_elsewhere(scans, path):
         (in_metres, r"sub-00_T1w.nii.gz is 56 m long by its header; mend its voxel size or unit \(xyzt_units\)\."),
         (
             on_an_offset,
-            r"has values from 1000000000\.1\d* to 1000000001, which single precision cannot tell apart; subtract an offset",
+            r"has values from 1000000000\.1\d* to 1000000001, which single precision cannot tell apart; subtract an",
         ),
         (scaled_lesion_mask, r"lesion_mask.nii.gz has values, such as 0.0039, but none reaches 0.5; is it scaled\?"),
         (broken_link, r"sub-00_T1w.nii.gz cannot be opened; fetch its content if it is a link\."),
