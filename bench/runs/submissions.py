@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from bench.errors import BenchError
-from bench.files import read_mask, read_volume, save_nifti
+from bench.files import read_mask, read_scores, save_nifti
 from bench.results import RunResult
 from bench.runs.bench import Bench
 from bench.runs.evaluation import evaluate_and_track
 from bench.runs.run_folder import Record, RunFolder, Scored, digest
-from bench.runs.scoring import map_problem
+from bench.runs.scoring import not_finite
 from bench.runs.workspace import Workspace
-from datasets.case import Case, FloatArray
+from datasets.case import Case, ScoreArray
 from datasets.dataset import Dataset
 from datasets.fingerprint import file_hash
 from datasets.labels import brain_masks, brains_beside
@@ -24,6 +24,7 @@ from datasets.scans.names import is_brain_mask, says_brain_mask
 from datasets.scans.pairing import by_subject, nifti_files
 from metrics.protocol import Protocol
 
+READING = 2  # part of what tells whether a map must be read again: raise it when maps are read differently
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
@@ -102,7 +103,7 @@ def take_over(folder: RunFolder, dataset: Dataset, index: int, path: Path | None
     try:
         if path is None:
             raise BenchError(f"{source} holds no map of it.")
-        content = file_hash(path)
+        content = f"{READING}:{file_hash(path)}"
         if folder.is_scored(case_id) and record.cases[case_id].source == content:
             return
         case = dataset.test[index]
@@ -151,22 +152,22 @@ def healthy_cases(dataset: Dataset, maps: dict[str, Path], brains: dict[str, Pat
     return cases
 
 
-def read_map(path: Path, case: Case) -> FloatArray:
-    """The map (X, Y, Z) float32 on the case's grid, 0 outside the brain.
+def read_map(path: Path, case: Case) -> ScoreArray:
+    """The map (X, Y, Z) on the case's grid, as precise as the file, 0 outside the brain.
 
     It may lie on the prepared grid, or on the subject's own, from which it is resampled. BenchError when the file
     cannot be read, has another grid, or holds values inside the brain that are not finite.
     """
-    volume, affine = read_volume(path, finite=False)
+    volume, affine = read_scores(path)
     own = case.native
     if own and same_grid(volume.shape, affine, own.shape, own.affine):
         volume = resample(volume, own.affine, case.affine, _shape(case))
     else:
         grid = f"{case.id} prepared (or its own grid, {own.shape} at {shown(own.affine)})" if own else case.id
         check_same_grid(path, volume.shape, affine, grid, case.brain_mask.shape, case.affine)
-    if problem := map_problem(volume, case):
+    if problem := not_finite(volume, case):
         raise BenchError(f"{path} {problem}.")
-    return np.where(case.brain_mask, volume, np.float32(0))
+    return np.where(case.brain_mask, volume, volume.dtype.type(0))
 
 
 def _shape(case: Case) -> tuple[int, int, int]:

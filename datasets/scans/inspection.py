@@ -78,7 +78,9 @@ def inspected(files: SubjectFiles, channels: tuple[str, ...], cache_folder: Path
     """
     paths = files.paths(channels)
     stamps = [file_stamp(path) for path in paths.values()]
-    note = cache_folder / "inspected" / f"{fingerprint([reading.VERSION, NOTE, list(paths), stamps])}.json"
+    note = (
+        cache_folder / "inspected" / f"{fingerprint([reading.VERSION, reading.CHECKS, NOTE, list(paths), stamps])}.json"
+    )
     if note.exists():
         known = json.loads(note.read_text())
         grid = NativeGrid(tuple(known["shape"]), np.array(known["affine"]))
