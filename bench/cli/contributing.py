@@ -44,6 +44,14 @@ def metrics() -> None:
     print_metrics()
 
 
+@command("protocols")
+def protocols() -> None:
+    """List the protocols: how maps become numbers."""
+    from bench.cli.listing import print_protocols
+
+    print_protocols()
+
+
 @command("check")
 def check(name: Annotated[str, typer.Argument(help="A registered method, also of another package.")]) -> None:
     """Check that a method keeps the contract: shapes, seeds, saved parts, no peeking at labels."""
