@@ -2,7 +2,6 @@
 read by one function, whatever they are of."""
 
 import json
-import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError
+from bench.temporary import temporary_path
 
 if TYPE_CHECKING:
     from datasets.case import Affine, BoolArray, FloatArray
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary path with the same suffixes; on success it is renamed to `path`, otherwise removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = temporary_path(path)
     try:
         yield temporary
         temporary.replace(path)

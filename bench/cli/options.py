@@ -156,7 +156,12 @@ def set_up_processor(threads: int | None) -> None:
         torch.set_num_threads(threads)
 
 
-def exit_unless_complete(results: "Sequence[RunResult]") -> None:
-    """Exit code 1 when a run failed or lacks cases; one that was skipped, since it cannot run here, is complete."""
-    if any(result.status != "skipped" and (result.status == "failed" or result.n < result.of) for result in results):
+def exit_unless_complete(results: "Sequence[RunResult]", left_out: Sequence[str] = ()) -> None:
+    """Exit code 1 when a run failed or lacks cases; one that was skipped, since it cannot run here, is complete.
+
+    left_out: why runs have no result at all; said here.
+    """
+    for why in left_out:
+        typer.echo(f"left out: {why}", err=True)
+    if left_out or any(result.status != "skipped" and (result.status == "failed" or result.n < result.of) for result in results):
         raise typer.Exit(1)

@@ -31,6 +31,7 @@ def run(
     from bench.runs.run import run
 
     options.set_up_processor(methods.threads)
+    workspace.remove_leftovers()
     with reporter() as view:
         bench = Bench(workspace, view, evaluation.workers, evaluation.chosen_metrics())
         results = run(bench, choice, settings, protocol, again)
@@ -57,6 +58,7 @@ def fit(
     from bench.runs.store import ship as ship_parts
 
     options.set_up_processor(methods.threads)
+    workspace.remove_leftovers()
     with reporter() as view:
         fits = fit_methods(Bench(workspace, view), choice, settings)
     for place in ship_parts(fits.parts, ship) if ship else [part.folder for part in fits.parts]:

@@ -74,8 +74,8 @@ class Choice:
         return registry.discover()[1] if "all" in self.methods else []
 
     def _detectors(self) -> dict[str, type[Detector]]:
-        self.check_names()
         if "all" in self.methods:
+            self.check_names()
             return registry.methods()
         return {name: registry.method(name) for name in self.methods}
 

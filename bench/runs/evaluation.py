@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from bench.errors import BenchError, reason
+from bench.errors import BenchError, reason, stops_all
 from bench.files import write_text
 from bench.machine.version import commit, version
 from bench.reporting import Reporter
@@ -142,6 +142,8 @@ class Evaluation:
                 try:
                     found.append(result.result())
                 except Exception as error:
+                    if stops_all(error):
+                        raise
                     failed[case_id] = reason(error)
                     self.folder.log(f"evaluating {case_id}", error)
                 tick(note=case_id)

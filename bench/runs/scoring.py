@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.component import AnyComponent, FitContext, Fitted
 from bench.detector import Detector, MethodConfig
-from bench.errors import BenchError, Skipped
+from bench.errors import BenchError, Skipped, stops_all
 from bench.files import save_nifti
 from bench.machine.memory import peak_mb, reset_peak
 from bench.reporting import Reporter
@@ -79,7 +79,7 @@ def score_unfinished(
     reporter: Reporter,
     scored: Callable[[int], object] = lambda index: None,
 ) -> None:
-    """Score the test cases that have no map yet; one that fails is recorded with its reason.
+    """Score the test cases that have no map yet; one that fails is recorded with its reason. A full disk stops all.
 
     scored: told the index of each case whose map was kept.
     """
@@ -104,6 +104,8 @@ def score_unfinished(
                 folder.keep_map(case, anomaly_map, Scored(runtime_s=runtime_s, network_evaluations=evaluations))
                 scored(index)
             except Exception as error:
+                if stops_all(error):
+                    raise
                 folder.keep_failure(case_id, error)
             tick(note=case_id)
 

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.errors import BenchError
+from bench.errors import BenchError, shortened, stops_all
 from bench.files import read_mask, read_volume, save_nifti
 from bench.results import RunResult
 from bench.runs.bench import Bench
 from bench.runs.evaluation import evaluate_and_track
 from bench.runs.run_folder import Record, RunFolder, Scored, digest
 from bench.runs.scoring import map_problem
-from bench.runs.workspace import Workspace
 from datasets.case import Case, FloatArray
 from datasets.dataset import Dataset
 from datasets.fingerprint import file_hash
@@ -25,6 +24,7 @@ from datasets.scans.pairing import by_subject, nifti_files
 from metrics.protocol import Protocol
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+URL = re.compile(r"https?://[^\s<>\"'|]+")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,11 @@ class Submission:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.method):
-            raise BenchError(f"--method-name {self.method!r} must be of letters, digits and . _ + - only.")
+            raise BenchError(
+                f"--method-name {shortened(repr(self.method))} must be of letters, digits and . _ + - only."
+            )
+        if self.url is not None and not URL.fullmatch(self.url):
+            raise BenchError(f"--url {shortened(repr(self.url))} must begin with http:// or https://.")
 
 
 def evaluate_maps(bench: Bench, dataset: Dataset, submission: Submission, protocol: Protocol) -> RunResult:
@@ -62,7 +66,7 @@ def evaluate_maps(bench: Bench, dataset: Dataset, submission: Submission, protoc
         )
     if strays:
         bench.reporter.say(f"{len(strays)} maps belong to no test case and are left out, such as {maps[strays[0]]}")
-    folder = submission_folder(bench.workspace, dataset, submission)
+    folder = submission_folder(bench, dataset, submission)
     if submission.healthy_maps:
         take_over_healthy(folder, dataset, submission.healthy_maps, submission.healthy_brains)
     elif protocol.strategy == "healthy-fpr" and not folder.validation_maps():
@@ -75,7 +79,7 @@ def evaluate_maps(bench: Bench, dataset: Dataset, submission: Submission, protoc
     return evaluate_and_track(bench, folder, dataset, protocol)
 
 
-def submission_folder(workspace: Workspace, dataset: Dataset, submission: Submission) -> RunFolder:
+def submission_folder(bench: Bench, dataset: Dataset, submission: Submission) -> RunFolder:
     """The run folder of a submission, as it was left or new."""
     key = digest(dataset.fingerprint, submission.method, submission.url, submission.seed)
     fresh = Record(
@@ -88,8 +92,8 @@ def submission_folder(workspace: Workspace, dataset: Dataset, submission: Submis
         external=True,
         url=submission.url,
     )
-    place = workspace.dataset(dataset.name, dataset.fingerprint).run(submission.method, key)
-    return RunFolder.open(place, fresh)
+    place = bench.workspace.dataset(dataset.name, dataset.fingerprint).run(submission.method, key)
+    return RunFolder.open(place, fresh, bench.reporter)
 
 
 def take_over(folder: RunFolder, dataset: Dataset, index: int, path: Path | None, source: Path) -> None:
@@ -105,6 +109,8 @@ def take_over(folder: RunFolder, dataset: Dataset, index: int, path: Path | None
         case = dataset.test[index]
         folder.keep_prepared(case, read_map(path, case), Scored(source=content))
     except Exception as error:
+        if stops_all(error):
+            raise
         record.cases.pop(case_id, None)
         folder.keep_failure(case_id, error)
 
