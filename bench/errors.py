@@ -1,6 +1,7 @@
 """What commands show to the user as a sentence and without a traceback, and any error in one line."""
 
 import errno
+import re
 
 LONGEST_VALUE = 120  # characters of a value that a sentence quotes
 # What no other case or method can do without: space to write to, files to open, somebody who reads the output.
@@ -13,6 +14,7 @@ _OF_THE_MACHINE = {
     errno.ENFILE,
     errno.EPIPE,
 }
+_TOLD = re.compile(r"\(os error (\d+)\)$")  # as libraries in Rust do, such as safetensors
 
 
 class BenchError(Exception):
@@ -39,7 +41,8 @@ def error_number(error: BaseException) -> int | None:
     """The system's number of an error, such as errno.ENOSPC; None when it does not come from the system."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
-    return errno.ENOSPC if "No space left on device" in str(error) else None  # safetensors, torch
+    told = _TOLD.search(str(error))
+    return int(told[1]) if told else None
 
 
 def stops_all(error: BaseException) -> bool:

@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 NAME = re.compile(r"\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)\..+")
@@ -56,10 +57,8 @@ def _runs(process: int) -> bool:
 
 
 def _remove(path: Path) -> None:
-    try:
+    with suppress(OSError):
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    except OSError:
-        pass
 
 
 def _machine() -> str:

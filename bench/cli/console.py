@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from bench.reporting import Tick
+from bench.reporting import Tick, reporting_to
 
 LINE_EVERY_S = 10.0
 RECENT_S = 60.0  # over which the time left is reckoned: steps may have become slower or faster
@@ -122,10 +122,13 @@ class PlainReporter:
         print(line, flush=True)
 
 
-def reporter() -> TerminalReporter | PlainReporter:
+@contextmanager
+def reporter() -> Iterator[TerminalReporter | PlainReporter]:
     """Bars when standard output is a terminal, plain lines otherwise."""
     console = Console()
-    return TerminalReporter(console) if console.is_terminal and sys.stdout.isatty() else PlainReporter()
+    terminal = console.is_terminal and sys.stdout.isatty()
+    with TerminalReporter(console) if terminal else PlainReporter() as view, reporting_to(view):
+        yield view
 
 
 def duration(seconds: float) -> str:

@@ -10,6 +10,7 @@ import typer
 from bench.cli import options
 from bench.cli.app import command
 from bench.cli.data_options import DataOptions, LesionOptions, dataset_settings
+from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.contributing.check import Check
@@ -73,7 +74,9 @@ def check_dataset(
     """Check that a dataset keeps the contract: disjoint splits, healthy training cases, stable fingerprints."""
     from bench.contributing.dataset_contract import check_dataset
 
-    settings = dataset_settings(preset, replace(data, dataset=name), lesions)
+    if data.dataset is not None:
+        raise BenchError(f"--dataset {data.dataset}: the dataset to check is named without --dataset.")
+    settings = dataset_settings(preset, replace(data, dataset=name), lesions, for_methods=False)
     _report(check_dataset(settings, most))
 
 

@@ -18,7 +18,7 @@ NO_MEMORY = "There is not enough memory for this: free some, or take fewer --wor
 SENTENCES = {
     errno.ENOSPC: "The disk is full, {place} cannot be written: make room; the same command goes on where it stopped.",
     errno.EDQUOT: "Your quota is used up, {place} cannot be written: make room; the same command then goes on.",
-    errno.EFBIG: "{place} may not become as large as it has to (`ulimit -f`, or the disk's own limit): raise the limit.",
+    errno.EFBIG: "{place} may not become as large as it has to: raise the limit (`ulimit -f`), or name another place.",
     errno.EROFS: "{place} lies on a disk that is read-only: name another place, such as by --workspace.",
     errno.EACCES: "{place} may not be read or written by you: change its permissions, or name another place.",
     errno.EPERM: "{place} may not be changed by you: change its permissions, or name another place.",
@@ -75,9 +75,9 @@ def prepare_streams() -> None:
     """
     while (lowest := os.open(os.devnull, os.O_RDWR)) <= 2:
         if lowest == 1:
-            sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
+            sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
         elif lowest == 2:
-            sys.stderr = open(2, "w", encoding="utf-8", closefd=False)
+            sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
     os.close(lowest)
     codecs.register_error("bench", _plainer)
     for stream in (sys.stdout, sys.stderr):

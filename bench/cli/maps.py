@@ -132,7 +132,7 @@ def export(
     from bench.runs.datasets import opened_dataset, remember_dataset
     from datasets.export import export_dataset
 
-    settings = dataset_settings(preset, data, lesions)
+    settings = dataset_settings(preset, data, lesions, for_methods=False)
     workspace.remove_leftovers()
     remove_leftovers(target)
     with reporter() as view:

@@ -163,5 +163,7 @@ def exit_unless_complete(results: "Sequence[RunResult]", left_out: Sequence[str]
     """
     for why in left_out:
         typer.echo(f"left out: {why}", err=True)
-    if left_out or any(result.status != "skipped" and (result.status == "failed" or result.n < result.of) for result in results):
+    if left_out or any(
+        result.status != "skipped" and (result.status == "failed" or result.n < result.of) for result in results
+    ):
         raise typer.Exit(1)

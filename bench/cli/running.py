@@ -9,6 +9,7 @@ from bench.cli import options
 from bench.cli.app import command
 from bench.cli.data_options import DataOptions, LesionOptions, TrainingDataOptions, dataset_settings
 from bench.cli.options import DEFAULT_WORKSPACE, EvaluationOptions, MethodOptions
+from bench.errors import BenchError
 
 
 @command("run")
@@ -51,6 +52,8 @@ def fit(
     """Train the parts of methods that learn and keep them, without scoring."""
     choice = methods.choice()
     settings = dataset_settings(methods.preset, data)
+    if ship is not None and ship.exists() and not ship.is_dir():
+        raise BenchError(f"--ship {ship} is a file: name a folder.")
 
     from bench.cli.console import reporter
     from bench.runs.bench import Bench

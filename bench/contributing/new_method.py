@@ -5,6 +5,7 @@ import keyword
 import re
 import sys
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
@@ -14,7 +15,6 @@ from bench.files import write_text
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME = 60  # so that the names of folders made of it stay short enough for every disk
-OUR_PACKAGES = ("bench", "datasets", "leaderboard", "methods", "metrics")
 METHOD, TEST = "method.py.txt", "test_method.py.txt"
 
 
@@ -88,11 +88,11 @@ def name_problem(name: str, module: str, class_name: str) -> str | None:
         return "is what --method takes for every method"
     if any(keyword.iskeyword(word) or word in dir(builtins) for word in (module, class_name)):
         return "is a word of Python itself"
-    if module in sys.stdlib_module_names or module in OUR_PACKAGES:
+    if module in sys.stdlib_module_names or find_spec(module) is not None:
         return "is the name of a package, which a module of that name would hide"
     if name.startswith("test") or module == "conftest":
         return "is what pytest takes for a test"
-    if class_name in re.findall(r"\w+", _template(METHOD)):
+    if re.search(rf"import .*\b{class_name}\b", _template(METHOD)):
         return "gives a class whose name the file imports already"
     return None
 

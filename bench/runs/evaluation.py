@@ -25,6 +25,7 @@ from bench.runs.thresholds import shared_threshold
 from bench.runs.tracking import log_run
 from bench.runs.workspace import ResultsLayout
 from datasets.dataset import Dataset
+from leaderboard.sharing import csv_cell
 from leaderboard.statistics import mean_and_standard_error
 from metrics.definitions.standard import METRICS
 from metrics.evaluate import evaluate_case
@@ -247,5 +248,7 @@ def cases_csv(run: RunResult) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["id", "threshold", "runtime_s", *run.metrics])
     for case in run.cases:
-        writer.writerow([case.id, case.threshold, case.runtime_s, *(case.metrics.get(name) for name in run.metrics)])
+        writer.writerow(
+            [csv_cell(case.id), case.threshold, case.runtime_s, *(case.metrics.get(name) for name in run.metrics)]
+        )
     return text.getvalue()

@@ -19,6 +19,7 @@ from bench.settings import settings_of, validated
 
 PRESETS = ("cpu", "gpu", "paper")
 Settings = dict[str, Any]
+NO_YAML = (yaml.YAMLError, ValueError)  # ValueError for a date in month 13, an integer of 5000 digits
 
 
 def preset_settings(name: str) -> dict[str, Settings]:
@@ -54,7 +55,7 @@ def assignments(pairs: list[str]) -> list[tuple[str, Any]]:
             raise BenchError(f"--set {shortened(key)} is given twice: leave one away.")
         try:
             parsed[key] = yaml.load(value, _Loader)
-        except (yaml.YAMLError, RecursionError) as error:
+        except (*NO_YAML, RecursionError) as error:
             raise BenchError(f"--set {shortened(pair)}: the value is not valid YAML.") from error
     return list(parsed.items())
 
@@ -100,7 +101,7 @@ def flattened(config: BaseModel) -> dict[str, str | int | float | bool | None]:
 def _parse(text: str, source: str) -> dict[str, Settings]:
     try:
         content = yaml.load(text, _Loader) or {}
-    except yaml.YAMLError as error:
+    except NO_YAML as error:
         raise BenchError(f"{source} is not valid YAML: {' '.join(str(error).split())}.") from error
     except RecursionError:
         raise BenchError(f"{source} nests settings deeper than YAML can be read: write them flat.") from None

@@ -23,11 +23,13 @@ class FittedDetector:
     """A detector that can score, and what its fit took.
 
     parts: the trained parts it fetched. fit_s: seconds its fit takes when none of them is in the store.
+    inherited_fit_s: of these, what the parts took that came with the package, wherever they were trained.
     """
 
     detector: Detector
     parts: tuple[Fitted[AnyComponent], ...]
     fit_s: float
+    inherited_fit_s: float
 
     @property
     def parameters(self) -> int:
@@ -68,8 +70,14 @@ def fitted_detector(
     start = time.perf_counter()
     detector.fit(context)
     own_s = time.perf_counter() - start - sum(part.spent_s for part in context.parts)
-    trained_s = sum({part.component.key: part.fit_s for part in context.parts}.values())
-    return FittedDetector(detector, tuple(context.parts), round(own_s + trained_s, 1))
+    trained_s = {part.component.key: part.fit_s for part in context.parts}
+    inherited = {part.component.key for part in context.parts if part.folder.parent == store.shipped}
+    return FittedDetector(
+        detector,
+        tuple(context.parts),
+        fit_s=round(own_s + sum(trained_s.values()), 1),
+        inherited_fit_s=round(sum(trained_s[key] for key in inherited), 1),
+    )
 
 
 def score_unfinished(
@@ -88,7 +96,8 @@ def score_unfinished(
     if not unfinished:
         return
     fitted = fit()
-    record.fit_s, record.parameters = fitted.fit_s, fitted.parameters
+    record.fit_s, record.inherited_fit_s = fitted.fit_s, fitted.inherited_fit_s
+    record.parameters = fitted.parameters
     reset_peak(record.device or "cpu")  # of scoring alone: whether components were trained or loaded should not show
     record.error = None
     folder.save()
