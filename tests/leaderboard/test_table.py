@@ -177,6 +177,7 @@ def test_costs_are_those_of_the_runs(make_run) -> None:
     costs = build_table(runs, metrics=["tpr"]).rows[0].costs
     assert costs == {
         "fit_s": None,
+        "inherited_fit_s": None,
         "runtime_s_per_case": 3.0,
         "network_evaluations_per_case": None,
         "parameters": 7,

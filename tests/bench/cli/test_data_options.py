@@ -60,13 +60,13 @@ def test_settings_of_lesions_without_effect_are_refused(lesions, pairs, sentence
     if not pairs:
         with pytest.raises(BenchError, match=sentence):
             lesion_settings(lesions)
-    assert dataset_settings("cpu", DataOptions(), LesionOptions("soft", soft_fwhm_mm=2)).lesions.soft_fwhm_mm == 2
+    assert lesion_settings(LesionOptions("soft", soft_fwhm_mm=2)).soft_fwhm_mm == 2
 
 
 def test_a_preset_that_is_the_datasets_alone_must_be_read():
     with pytest.raises(BenchError, match="The dataset bids does not read --preset"):
         dataset_settings("gpu", DataOptions("bids"), for_methods=False)
-    assert dataset_settings("gpu", DataOptions(), for_methods=False).preset == "gpu"
+    assert dataset_settings("gpu", DataOptions(), for_methods=False) == phantom.Settings(preset="gpu")
 
 
 @pytest.mark.parametrize(
