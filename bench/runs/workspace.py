@@ -10,6 +10,7 @@ import glob
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.files import visible_files
 from bench.temporary import remove_leftovers
 
 RECORD_FILE = "runtime.json"
@@ -151,11 +152,11 @@ class RunLayout:
 
     def validation_maps(self) -> list[Path]:
         """All maps of healthy validation cases."""
-        return sorted(self.path.glob("validation/*.nii.gz"))
+        return visible_files(self.path, "validation/*.nii.gz")
 
     def healthy_brains(self) -> list[Path]:
         """All brain masks of healthy cases that the dataset does not know."""
-        return sorted(self.path.glob("healthy_brains/*.nii.gz"))
+        return visible_files(self.path, "healthy_brains/*.nii.gz")
 
     def results(self, protocol: str) -> "ResultsLayout":
         """The results under the protocol of that name."""
@@ -190,7 +191,7 @@ class ResultsLayout:
 
     def case_files(self) -> list[Path]:
         """Results of all cases."""
-        return list(self.path.glob("cases/*.json"))
+        return visible_files(self.path, "cases/*.json")
 
     @property
     def table_file(self) -> Path:
