@@ -29,14 +29,14 @@ def remove_leftovers(*folders: Path) -> None:
         for place, inner, files in os.walk(folder):
             for name in (*inner, *files):
                 path = Path(place, name)
-                if name.startswith(".") and _is_left_over(path):
+                if name.startswith(TRAINING) and name in inner:
+                    _remove_checkpoints(path)
+                elif name.startswith(".") and _is_left_over(path):
                     _remove(path)
             inner[:] = [name for name in inner if not name.startswith(".") or name.startswith(TRAINING)]
 
 
 def _is_left_over(path: Path) -> bool:
-    if path.name.startswith(TRAINING) and path.is_dir():
-        return path.with_name(path.name.removeprefix(TRAINING)).exists() or not any(path.iterdir())
     name = NAME.fullmatch(path.name)
     if name is None:
         return False
@@ -54,6 +54,14 @@ def _runs(process: int) -> bool:
     except (ProcessLookupError, OverflowError):
         return False
     return process != os.getpid()
+
+
+def _remove_checkpoints(path: Path) -> None:
+    """Of a part that is there by now, or a folder without any."""
+    with suppress(OSError):
+        path.rmdir()  # which refuses when there is something in it
+    if path.with_name(path.name.removeprefix(TRAINING)).exists():
+        _remove(path)
 
 
 def _remove(path: Path) -> None:
