@@ -110,7 +110,7 @@ def evaluate(
                 else known_dataset(workspace, with_maps.dataset or "", with_maps.fingerprint)
             )
             results = [evaluate_maps(bench, found, submission, protocol)]
-    print_runs(results, workspace)
+    print_runs(results, bench)
     options.exit_unless_complete(results, left_out)
 
 

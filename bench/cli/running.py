@@ -36,7 +36,7 @@ def run(
     with reporter() as view:
         bench = Bench(workspace, view, evaluation.workers, evaluation.chosen_metrics())
         results = run(bench, choice, settings, protocol, again)
-    print_runs(results, workspace)
+    print_runs(results, bench)
     options.exit_unless_complete(results)
 
 

@@ -22,7 +22,6 @@ from bench.runs.bench import Bench
 from bench.runs.case_pool import case_pool
 from bench.runs.run_folder import RunFolder, digest, load_map
 from bench.runs.thresholds import shared_threshold
-from bench.runs.tracking import log_run
 from bench.runs.workspace import ResultsLayout
 from datasets.dataset import Dataset
 from leaderboard.sharing import csv_cell
@@ -38,9 +37,7 @@ def evaluate_and_track(bench: Bench, folder: RunFolder, dataset: Dataset, protoc
     result = evaluate(folder, dataset, protocol, bench.reporter, bench.workers, bench.metrics)
     for case_id, why in result.failed_cases.items():
         bench.reporter.say(f"{result.method}: case {case_id} failed: {why}")
-    warning = log_run(result, bench.workspace, folder)
-    if warning:
-        bench.reporter.say(warning)
+    bench.tracker.log(result, folder)
     return result
 
 
@@ -119,7 +116,7 @@ class Evaluation:
         path = evaluation.results.protocol_file
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             for case_file in evaluation.results.case_files():
-                case_file.unlink()
+                case_file.unlink(missing_ok=True)
             write_text(path, text)
         return evaluation
 

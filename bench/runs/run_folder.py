@@ -3,9 +3,12 @@
 import hashlib
 import json
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import BenchError, reason
@@ -38,7 +41,11 @@ class Record(RunFacts):
 
 @dataclass
 class RunFolder(RunLayout):
-    """One method's folder and its record; `record` is saved after every change that matters."""
+    """One method's folder and its record; `record` is saved after every change that matters.
+
+    Several commands may work in one folder. What they know of cases is added up: it is read anew before each change.
+    What is known of the method as a whole is the last command's.
+    """
 
     record: Record
 
@@ -80,8 +87,20 @@ class RunFolder(RunLayout):
         return folder
 
     def save(self) -> None:
-        """Write the record."""
-        write_text(self.record_file, self.record.model_dump_json(indent=1) + "\n")
+        """Write what is known of the method as a whole."""
+        with self._changing():
+            pass
+
+    @contextmanager
+    def _changing(self) -> Iterator[Record]:
+        """The record, its cases as the file has them now; written at the end, while other commands wait."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.record_lock):
+            if self.record_file.exists():
+                now = self.load(self.path).record
+                self.record.cases, self.record.failed = now.cases, now.failed
+            yield self.record
+            write_text(self.record_file, self.record.model_dump_json(indent=1) + "\n")
 
     def is_scored(self, case_id: str) -> bool:
         """Whether the case is finished: its map is there and the record knows it."""
@@ -89,9 +108,10 @@ class RunFolder(RunLayout):
 
     def forget_scores(self) -> None:
         """Make every case unfinished, so that all are scored again."""
-        self.record.cases.clear()
+        with self._changing() as record:
+            record.cases.clear()
         for path in self.validation_maps():
-            path.unlink()
+            path.unlink(missing_ok=True)
 
     def keep_map(self, case: Case, anomaly_map: FloatArray, scored: Scored) -> None:
         """Write both maps of a test case and note it as finished; its older results no longer count."""
@@ -102,17 +122,23 @@ class RunFolder(RunLayout):
     def keep_prepared(self, case: Case, anomaly_map: ScoreArray, scored: Scored) -> None:
         """The same without the map on the subject's own grid."""
         for path in self.case_results(case.id):
-            path.unlink()
+            path.unlink(missing_ok=True)
         save_nifti(self.prepared_path(case.id), anomaly_map, case.affine)
-        self.record.failed.pop(case.id, None)
-        self.record.cases[case.id] = scored
-        self.save()
+        with self._changing() as record:
+            record.failed.pop(case.id, None)
+            record.cases[case.id] = scored
 
     def keep_failure(self, case_id: str, error: Exception) -> None:
-        """Note why a case has no result; it will be tried again."""
-        self.record.failed[case_id] = reason(error)
+        """Note why a case has no result, unless another command has one by now; it will be tried again."""
         self.log(case_id, error)
-        self.save()
+        with self._changing() as record:
+            if not self.is_scored(case_id):
+                record.failed[case_id] = reason(error)
+
+    def forget(self, case_id: str) -> None:
+        """Make a case unfinished."""
+        with self._changing() as record:
+            record.cases.pop(case_id, None)
 
     def log(self, what: str, error: Exception) -> None:
         """Append the traceback to errors.log."""

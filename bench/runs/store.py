@@ -7,12 +7,14 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -100,7 +102,9 @@ class Store:
         place = next((folder for folder in layers if folder.exists()), None)
         if place is None:
             place = self.folder / name
-            self._train(place, key, component, config, context, upstream)
+            with _alone(place, context):
+                if not place.exists():
+                    self._train(place, key, component, config, context, upstream)
         card, state = _load(place, key)
         try:
             found = component.restore(config, state, context.device, upstream)
@@ -142,6 +146,23 @@ class Store:
         )
         _write(place, card, state)
         shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+@contextmanager
+def _alone(place: Path, context: FitContext) -> Iterator[None]:
+    """Wait as long as another command trains this part; the lock ends with the process that holds it."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(place.with_name(f".training-{place.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        context.reporter.say(f"another command trains {place.name}: waiting for it")
+        lock.acquire()
+    try:
+        yield
+        Path(lock.lock_file).unlink(missing_ok=True)  # nobody trains it again
+    finally:
+        lock.release()
 
 
 def check_upstream(component: type[AnyComponent], upstream: AnyComponent | None) -> None:

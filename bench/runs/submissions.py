@@ -102,20 +102,19 @@ def submission_folder(bench: Bench, dataset: Dataset, submission: Submission) ->
 
 def take_over(folder: RunFolder, dataset: Dataset, index: int, path: Path | None, source: Path) -> None:
     """Check and keep the map of one test case; note why there is none. A file kept before is not read again."""
-    case_id, record = dataset.test_ids[index], folder.record
-    record.failed.pop(case_id, None)
+    case_id = dataset.test_ids[index]
     try:
         if path is None:
             raise BenchError(f"{source} holds no map of it.")
         content = f"{READING}:{file_hash(path)}"
-        if folder.is_scored(case_id) and record.cases[case_id].source == content:
+        if folder.is_scored(case_id) and folder.record.cases[case_id].source == content:
             return
         case = dataset.test[index]
         folder.keep_prepared(case, read_map(path, case), Scored(source=content))
     except Exception as error:
         if stops_all(error):
             raise
-        record.cases.pop(case_id, None)
+        folder.forget(case_id)
         folder.keep_failure(case_id, error)
 
 
@@ -128,12 +127,14 @@ def take_over_healthy(folder: RunFolder, dataset: Dataset, healthy_maps: Path, b
     for case in cases:
         if case.id not in maps:
             raise BenchError(f"{healthy_maps} holds no map of {case.id}: all {len(cases)} healthy cases are needed.")
-    for old in (*folder.validation_maps(), *folder.healthy_brains()):
-        old.unlink()
-    for case in cases:
+    for case in cases:  # written over and not removed first, since another command may evaluate them
         save_nifti(folder.validation_path(case.id), read_map(maps[case.id], case), case.affine)
         if not dataset.validation:
             save_nifti(folder.healthy_brain_path(case.id), case.brain_mask, case.affine)
+    names = {folder.validation_path(case.id).name for case in cases}
+    for old in (*folder.validation_maps(), *folder.healthy_brains()):
+        if old.name not in names:
+            old.unlink(missing_ok=True)
 
 
 def brain_masks_of_healthy(files: list[Path], maps: dict[str, Path], folder: Path | None) -> dict[str, Path]:

@@ -3,7 +3,7 @@
 components/<name>-<key12>/         trained parts
 datasets/                          prepared cases, made anew when missing
 runs/<dataset>-<fingerprint8>/     the runs on one dataset, see `DatasetLayout`
-mlflow.db, mlartifacts/            the same results in MLflow
+mlflow.db, mlartifacts/            the same results in MLflow; mlflow.db.lock is held while a command logs there
 """
 
 import glob
@@ -15,6 +15,7 @@ from bench.temporary import remove_leftovers
 
 RECORD_FILE = "runtime.json"
 RUN_FILE = "run.json"
+UNTRACKED_FILE = "untracked.txt"
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,11 @@ class Workspace:
         """Results of all runs under all protocols, in alphabetical order."""
         return sorted(self.runs.glob(f"*/*/results/*/{RUN_FILE}"))
 
+    def untracked(self) -> "list[ResultsLayout]":
+        """Results that MLflow has not taken yet, in alphabetical order."""
+        marks = sorted(self.runs.glob(f"*/*/results/*/{UNTRACKED_FILE}"))
+        return [ResultsLayout(mark.parent) for mark in marks if (mark.parent / RUN_FILE).exists()]
+
 
 @dataclass(frozen=True)
 class DatasetLayout:
@@ -118,6 +124,7 @@ class RunLayout:
     validation/<id>.nii.gz       maps of healthy validation cases, for protocols that set thresholds on them
     healthy_brains/<id>.nii.gz   their brain masks, where no dataset knows them (maps made elsewhere)
     runtime.json                 the record
+    runtime.json.lock            held while a command changes the record
     errors.log                   tracebacks of what failed
     results/<protocol>/          see `ResultsLayout`
     """
@@ -128,6 +135,11 @@ class RunLayout:
     def record_file(self) -> Path:
         """The record."""
         return self.path / RECORD_FILE
+
+    @property
+    def record_lock(self) -> Path:
+        """Held while the record is changed."""
+        return self.path / f"{RECORD_FILE}.lock"
 
     @property
     def error_log(self) -> Path:
@@ -175,6 +187,7 @@ class ResultsLayout:
     cases/<id>.json   result of a case
     cases.csv         the same as a table
     run.json          all of it, which the leaderboard reads
+    untracked.txt     there as long as MLflow has not taken it
     *.png             figures
     """
 
@@ -202,6 +215,11 @@ class ResultsLayout:
     def run_file(self) -> Path:
         """The run's result."""
         return self.path / RUN_FILE
+
+    @property
+    def untracked_file(self) -> Path:
+        """There as long as MLflow has not taken the run."""
+        return self.path / UNTRACKED_FILE
 
     def figures(self) -> list[Path]:
         """Pictures among the results."""

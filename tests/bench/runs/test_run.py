@@ -27,6 +27,7 @@ from bench.runs.fitting import fit_methods
 from bench.runs.run import run
 from bench.runs.scoring import fitted_detector
 from bench.runs.store import Store, ship
+from bench.runs.tracking import Tracker
 from bench.runs.workspace import Workspace
 from datasets import phantom
 from datasets.case import NativeGrid
@@ -87,7 +88,7 @@ def workplace(monkeypatch):
     methods = registry.methods() | {"brightness": Brightness, "never-fits": NeverFits, "needs-flair": NeedsFlair}
     monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: dataset)
     monkeypatch.setattr(registry, "method", methods.__getitem__)
-    monkeypatch.setattr(bench.runs.evaluation, "log_run", lambda run, workspace, folder: None)
+    monkeypatch.setattr(Tracker, "log", lambda tracker, run, folder: None)
     monkeypatch.setattr(Brightness, "broken", None)
     monkeypatch.setattr(Brightness, "stop", None)
     monkeypatch.setattr(Brightness, "scored", [])

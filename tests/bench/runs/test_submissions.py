@@ -15,6 +15,7 @@ from bench import cli
 from bench.contributing.contract import tiny_dataset
 from bench.results import load_run
 from bench.runs.submissions import read_map
+from bench.runs.tracking import Tracker
 from bench.runs.workspace import Workspace
 from datasets.case import Case, NativeGrid
 
@@ -42,7 +43,7 @@ def volumes(index):
 def folders(tmp_path, monkeypatch):
     """Three cases, one of them a session, with maps, labels and brain masks; a workspace without MLflow."""
     monkeypatch.setenv("BENCH_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setattr(bench.runs.evaluation, "log_run", lambda run, workspace, folder: None)
+    monkeypatch.setattr(Tracker, "log", lambda tracker, run, folder: None)
     for index, name in enumerate(IDS):
         brain, lesion, anomaly_map = volumes(index)
         write(tmp_path / "labels" / f"{name}_label-lesion_mask.nii.gz", lesion)
