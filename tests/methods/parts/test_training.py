@@ -103,6 +103,7 @@ def checkpoint_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
         (ScoreModel, SCORE_MODEL, 5),
         (ScoreModel, SCORE_MODEL.model_copy(update={"dropout": 0.3, "decay_learning_rate": True}), 7),
         (PatchDensity, FLOW, 20),
+        (PatchDensity, FLOW.model_copy(update={"schedule": "one-cycle", "average_decay": None}), 11),
         (Autoencoder, AUTOENCODER, 8),
         (Autoencoder, AUTOENCODER.model_copy(update={"augmentation": "authors-code"}), 12),
     ],
