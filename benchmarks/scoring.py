@@ -40,8 +40,8 @@ def brain_case() -> Case:
         np.linspace(-1, 1, n)[tuple(slice(None) if a == i else None for a in range(3))] for i, n in enumerate(SHAPE)
     )
     brain_mask = (x / 0.78) ** 2 + (y / 0.82) ** 2 + (z / 0.80) ** 2 < 1
-    image = np.random.default_rng(0).uniform(-0.5, 0.5, (2, *SHAPE))
-    image = np.where(brain_mask, image, -1).astype(np.float32)
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2, *SHAPE))
+    image = np.where(brain_mask, noise, -1).astype(np.float32)
     return Case("sub-1", image, brain_mask, None, np.diag([2.0, 2, 2, 1]), ("T1w", "T2w"))
 
 

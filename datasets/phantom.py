@@ -1,5 +1,6 @@
 """The embedded dataset: a healthy cohort made from the ICBM152 tissue maps packaged with nilearn."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -92,18 +93,14 @@ def phantom_case(settings: Settings, split: str, index: int, with_lesions: bool)
     """One prepared subject, healthy (lesion mask None) or with simulated lesions."""
     images, brain_mask, affine = phantom_subject(settings.seed, split, index)
     name = case_id(split, index)
-    lesion_mask = None
+    scan = preparation.Scan(name, images, brain_mask, None, affine, CHANNELS)
     if with_lesions:
-        seed = derived_seed(settings.seed, "lesions", name)
-        images, lesion_mask = lesions_at_1_mm(images, brain_mask, affine, settings.lesions, seed)
-    scan = preparation.Scan(name, images, brain_mask, lesion_mask, affine, CHANNELS)
+        scan = lesions_at_1_mm(scan, settings.lesions, derived_seed(settings.seed, "lesions", name))
     x, y, z = brain_mask.shape
     return preparation.prepare(scan, preparation.Frame((x, y, z), affine))
 
 
-def lesions_at_1_mm(
-    images: FloatArray, brain_mask: BoolArray, affine: Affine, settings: LesionSettings, seed: int
-) -> tuple[FloatArray, BoolArray]:
+def lesions_at_1_mm(scan: preparation.Scan, settings: LesionSettings, seed: int) -> preparation.Scan:
     """Lesions simulated on a 1 mm grid, as on the paper's scans, and averaged to the phantom's 2 mm.
 
     Every voxel stands for eight of 1 mm, so healthy ones come back as they were; the noise inside lesions is
@@ -117,12 +114,14 @@ def lesions_at_1_mm(
         return volume
 
     def coarse(volume: np.ndarray) -> FloatArray:
-        x, y, z = brain_mask.shape
+        x, y, z = scan.brain_mask.shape
         blocks = volume.reshape(*volume.shape[:-3], x, 2, y, 2, z, 2).astype(np.float32)
         return np.asarray(blocks.mean(axis=(-5, -3, -1)), dtype=np.float32)
 
-    fine_affine = affine.copy()
-    fine_affine[:3, :3] /= 2
-    fine_affine[:3, 3] -= affine[:3, :3].sum(axis=1) / 4
-    fine_images, fine_mask = simulate_lesions(fine(images), fine(brain_mask), fine_affine, CHANNELS, settings, seed)
-    return coarse(fine_images), coarse(fine_mask) >= 0.5
+    affine = scan.affine.copy()
+    affine[:3, :3] /= 2
+    affine[:3, 3] -= scan.affine[:3, :3].sum(axis=1) / 4
+    at_1_mm = replace(scan, images=fine(scan.images), brain_mask=fine(scan.brain_mask), affine=affine)
+    found = simulate_lesions(at_1_mm, settings, seed)
+    lesion_mask = coarse(np.asarray(found.lesion_mask)) >= 0.5
+    return replace(scan, images=coarse(found.images), lesion_mask=lesion_mask)

@@ -46,12 +46,9 @@ def _simulate_subject(files: SubjectFiles, target: Path, settings: LesionSetting
     if files.lesion_mask:
         raise BenchError(f"{files.id} has lesions already ({files.lesion_mask.name}).")
     channels = tuple(channel for channel in CHANNELS if channel in files.images)
-    scan = read_scan(files, channels)
-    images, lesion_mask = simulate_lesions(
-        scan.images, scan.brain_mask, scan.affine, channels, settings, derived_seed(seed, "lesions", files.id)
-    )
-    folder = target / anat_folder(files.id)
-    volumes = dict(zip(channels, images, strict=True))
-    volumes |= {"desc-brain_mask": scan.brain_mask, "label-lesion_mask": lesion_mask}
+    scan = simulate_lesions(read_scan(files, channels), settings, derived_seed(seed, "lesions", files.id))
+    volumes = dict(zip(channels, scan.images, strict=True)) | {"desc-brain_mask": scan.brain_mask}
+    if scan.lesion_mask is not None:
+        volumes["label-lesion_mask"] = scan.lesion_mask
     for name, volume in volumes.items():
-        save_nifti(folder / f"{files.id}_{name}.nii.gz", volume, scan.affine)
+        save_nifti(target / anat_folder(files.id) / f"{files.id}_{name}.nii.gz", volume, scan.affine)

@@ -25,12 +25,17 @@ def results_frame(runs: Iterable[RunResult]) -> "DataFrame":
         metric and value (float, NaN where the metric is undefined). `bench metrics` says what the metrics are.
 
     Example:
-        >>> from pathlib import Path
-        >>> from bench.results import load_run, run_files
-        >>> results = results_frame(load_run(path) for path in run_files(Path("no runs here")))
-        >>> list(results.columns[-3:]), len(results)
-        (['case', 'metric', 'value'], 0)
-        >>> means = results.groupby(["method", "metric"])["value"].mean()
+        >>> from bench.results import CaseResult, RunResult
+        >>> case = CaseResult(id="sub-01", threshold=0.5, metrics={"tpr": 0.75, "msd_mm": None})
+        >>> run = RunResult(
+        ...     key="", dataset="mine", dataset_fingerprint="", method="zscore", title="", seed=0, protocol="paper@1",
+        ...     protocol_hash="", oracle=True, status="finished", of=1, cases=[case], created="2026-01-01T00:00:00"
+        ... )
+        >>> results_frame([run])[["method", "seed", "case", "metric", "value"]]
+           method  seed    case  metric  value
+        0  zscore     0  sub-01     tpr   0.75
+        1  zscore     0  sub-01  msd_mm    NaN
+        >>> means = results_frame([run]).groupby(["method", "metric"])["value"].mean()
     """
     import pandas
 

@@ -59,9 +59,8 @@ def to_show(names: Sequence[str], stored: Collection[str] = ()) -> tuple[Metric,
         BenchError: For a name that neither a metric nor a result has.
     """
     known = KNOWN.all()
-    return tuple(
-        _unknown(name) if name in stored and name not in known else KNOWN.get(name) for name in dict.fromkeys(names)
-    )
+    unknown = {name: _unknown(name) for name in stored if name not in known}
+    return tuple((known | unknown).get(name) or KNOWN.get(name) for name in names)
 
 
 def _unknown(name: str) -> Metric:

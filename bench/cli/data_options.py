@@ -28,7 +28,7 @@ class LesionOptions:
     ] = "paper"
     lesions: Annotated[
         str, typer.Option("--lesions", help="Which lesion generator puts them in.", rich_help_panel=LESIONS)
-    ] = "mslesionsimulator"
+    ] = sets.DEFAULT_GENERATOR
     lesion_atlas: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder of real lesion masks, instead of made ones.", rich_help_panel=LESIONS),

@@ -55,8 +55,8 @@ def _points(settings: DatasetSettings, folder: Path, most: int) -> Iterator[tupl
     dataset = load_dataset(settings, folder / "first")
     yield "has its name and one line about itself", _name_problem(settings, dataset)
     yield "counts its cases at once", _count_problem(dataset)
-    seen = [_seen(case, split, dataset) for split in SPLITS for case in _first(getattr(dataset, split), most)]
     yield "has cases to learn from and to test on", _empty_problem(dataset)
+    seen = [_seen(case, split, dataset) for split in SPLITS for case in _first(getattr(dataset, split), most)]
     for point in CASE_POINTS:
         yield point, next((one.problems[point] for one in seen if one.problems[point]), None)
     yield "has one shape for all cases, multiples of 16 voxels", _shape_problem(dataset, seen)
@@ -77,10 +77,13 @@ def _first(cases: Cases, most: int) -> Iterator[Case]:
 
 
 def _seen(case: Case, split: str, dataset: Dataset) -> Seen:
-    problems = {point: problem(case, split, dataset) for point, problem in CASE_POINTS.items()}
+    problems: dict[str, str | None] = dict.fromkeys(CASE_POINTS)
+    for point, problem_of in CASE_POINTS.items():
+        if problem := problem_of(case, split, dataset):
+            problems[point] = f"{split} case {case.id} {problem}"
+            break  # the other points count on arrays that agree
     image = hashlib.sha256(np.ascontiguousarray(case.image).tobytes()).hexdigest()
-    named = {point: problem and f"{split} case {case.id} {problem}" for point, problem in problems.items()}
-    return Seen(split, case.id, image, case.brain_mask.shape, named)
+    return Seen(split, case.id, image, case.brain_mask.shape, problems)
 
 
 def _grid_problem(case: Case, split: str, dataset: Dataset) -> str | None:

@@ -7,6 +7,7 @@ bench/contributing/templates/lesion_generator.py.txt.
 
 import inspect
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from types import ModuleType
 from typing import ClassVar
 
@@ -14,8 +15,9 @@ import numpy as np
 
 from bench.discovery import Kind
 from bench.errors import BenchError
-from datasets.case import Affine, BoolArray, FloatArray
+from datasets.case import BoolArray, FloatArray
 from datasets.lesions.settings import LesionSettings
+from datasets.preparing.preparation import Scan
 
 
 class LesionGenerator(ABC):
@@ -30,27 +32,16 @@ class LesionGenerator(ABC):
     version: ClassVar[int] = 1
 
     @abstractmethod
-    def simulate(
-        self,
-        images: FloatArray,
-        brain_mask: BoolArray,
-        affine: Affine,
-        channels: tuple[str, ...],
-        settings: LesionSettings,
-        seed: int,
-    ) -> tuple[FloatArray, BoolArray]:
-        """A healthy scan with lesions, and their mask.
+    def simulate(self, scan: Scan, settings: LesionSettings, seed: int) -> tuple[FloatArray, BoolArray]:
+        """Lesions in a healthy scan.
 
         Args:
-            images: (C, X, Y, Z) float32, intensities as they come, on the scan's own grid; not to be changed in place.
-            brain_mask: (X, Y, Z).
-            affine: (4, 4) voxel -> mm RAS+.
-            channels: C of T1w, T2w, FLAIR, PDw.
+            scan: On its own grid, intensities as they come; its arrays are not to be changed.
             settings: What the user chose; never a set without lesions.
             seed: The case's own. Equal seeds give equal lesions: draw from `bench.seeds.numpy_generator(seed, ...)`.
 
         Returns:
-            Images (C, X, Y, Z) float32, and the mask (X, Y, Z) of the voxels that were changed on purpose.
+            Images (C, X, Y, Z) float32, and the mask (X, Y, Z) bool of the voxels that were changed on purpose.
 
         Raises:
             BenchError: For scans or settings that it cannot use; the scan is set aside with that sentence.
@@ -76,27 +67,23 @@ def _generators(found: object) -> list[tuple[str, LesionGenerator]]:
 LESION_GENERATORS = Kind("lesion generator", "datasets.lesions.generators", "bench.lesions", _generators)
 
 
-def simulate_lesions(
-    images: FloatArray,
-    brain_mask: BoolArray,
-    affine: Affine,
-    channels: tuple[str, ...],
-    settings: LesionSettings,
-    seed: int,
-) -> tuple[FloatArray, BoolArray]:
-    """A scan with lesions by the generator that the settings name, and their mask (X, Y, Z).
+def simulate_lesions(scan: Scan, settings: LesionSettings, seed: int) -> Scan:
+    """The scan with lesions by the generator that the settings name, and their mask.
 
-    Arguments and errors as in `LesionGenerator.simulate`. In a set without lesions the scan stays as it is and the
-    mask is empty. BenchError also for an unknown generator, and for one that gives something else than it should.
+    In a set without lesions the scan stays as it is and the mask is empty. BenchError for an unknown generator, for
+    what `LesionGenerator.simulate` refuses, and when that gives something else than it should.
     """
     if settings.lesion_set.healthy:
-        return images.astype(np.float32), np.zeros_like(brain_mask)
+        return replace(scan, images=scan.images.astype(np.float32), lesion_mask=np.zeros_like(scan.brain_mask))
     generator = LESION_GENERATORS.get(settings.generator)
-    result, mask = generator.simulate(images, brain_mask, affine, channels, settings, seed)
-    for what, given, like, dtype in (("images", result, images, np.float32), ("a mask", mask, brain_mask, np.bool_)):
+    images, mask = generator.simulate(scan, settings, seed)
+    for what, given, like, dtype in (
+        ("images", images, scan.images, np.float32),
+        ("a mask", mask, scan.brain_mask, np.bool_),
+    ):
         if given.shape != like.shape or given.dtype != dtype:
             raise BenchError(
                 f"The lesion generator {generator.name} gives {what} of {given.shape} and {given.dtype}, "
                 f"but should give {like.shape} and {np.dtype(dtype)}."
             )
-    return result, mask
+    return replace(scan, images=images, lesion_mask=mask)

@@ -5,7 +5,8 @@ from typing import Any
 from bench.errors import BenchError
 from datasets.fingerprint import file_hash, fingerprint
 from datasets.lesions.generator import LESION_GENERATORS
-from datasets.lesions.settings import DEFAULT_GENERATOR, LesionSettings
+from datasets.lesions.sets import DEFAULT_GENERATOR
+from datasets.lesions.settings import LesionSettings
 
 
 def lesion_identity(settings: LesionSettings) -> dict[str, Any]:

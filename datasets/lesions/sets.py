@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+DEFAULT_GENERATOR = "mslesionsimulator"  # what makes the lesions; here, so that help texts need no heavy import
+
 
 @dataclass(frozen=True)
 class LesionSet:

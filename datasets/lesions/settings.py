@@ -6,9 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from bench.settings import AbsolutePath
-from datasets.lesions.sets import HELP, NAMES, LesionSet, lesion_set
-
-DEFAULT_GENERATOR = "mslesionsimulator"
+from datasets.lesions.sets import DEFAULT_GENERATOR, HELP, NAMES, LesionSet, lesion_set
 
 
 def _known_set(name: str) -> str:

@@ -4,7 +4,6 @@ Used by every dataset that is read from disk; these differ only in how they find
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,9 +19,9 @@ from datasets.lesions.generator import simulate_lesions
 from datasets.lesions.identity import lesion_identity
 from datasets.lesions.settings import LesionSettings, described
 from datasets.preparing import preparation
-from datasets.preparing.alignment import REFERENCE_CASES, Alignment, Mode, to_align
 from datasets.preparing.preparation import Frame
 from datasets.scans import reading
+from datasets.scans.alignment import REFERENCE_CASES, Alignment, Mode, to_align
 from datasets.scans.bids_layout import CHANNELS, SubjectFiles
 from datasets.scans.inspection import Folder, Subject, usable_subjects
 from datasets.scans.splits import SPLITS, seeded_split
@@ -236,13 +235,6 @@ class Preparer:
         scan = reading.read_scan(subject.files, self.channels)
         place = self.alignment.box_affine(subject, scan) if self.alignment else None
         if kind == "simulated lesions":
-            images, lesion_mask = simulate_lesions(
-                scan.images,
-                scan.brain_mask,
-                scan.affine,
-                scan.channels,
-                self.settings.lesions,
-                derived_seed(self.settings.seed, "lesions", subject.id),
-            )
-            scan = replace(scan, images=images, lesion_mask=lesion_mask)
+            seed = derived_seed(self.settings.seed, "lesions", subject.id)
+            scan = simulate_lesions(scan, self.settings.lesions, seed)
         return preparation.prepare(scan, self.frame, place)

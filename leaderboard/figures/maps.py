@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.errors import BenchError
+from bench.files import read_volume
 from bench.results import load_run
 from bench.seeds import numpy_generator
 from datasets.case import Case
@@ -120,8 +121,8 @@ def _canonical(volume: npt.NDArray[Any], case: Case) -> npt.NDArray[np.float32]:
 def _load(folder: Path, case: Case) -> npt.NDArray[np.float32]:
     path = folder / "prepared" / f"{case.id}.nii.gz"
     try:
-        volume = np.asarray(nibabel.load(path).dataobj, dtype=np.float32)
-    except Exception as error:
+        volume, _ = read_volume(path, finite=False)
+    except BenchError as error:
         raise BenchError(f"{path} cannot be read: run that method again.") from error
     if volume.shape != case.brain_mask.shape:
         raise BenchError(f"{path} has shape {volume.shape}, its case {case.brain_mask.shape}: run that method again.")

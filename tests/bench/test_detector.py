@@ -31,9 +31,9 @@ def test_settings_are_those_in_the_brackets():
 
 
 def test_without_brackets_they_are_the_parents():
-    assert type("Child", (Method,), {}).Config is Config
-    assert type("Plain", (Detector,), {}).Config is MethodConfig
-    assert type("Named", (Detector,), {"Config": Config}).Config is Config
+    assert type("Child", (Method,), {}).Config is Config  # type: ignore[attr-defined]
+    assert type("Plain", (Detector,), {}).Config is MethodConfig  # type: ignore[attr-defined]
+    assert type("Named", (Detector,), {"Config": Config}).Config is Config  # type: ignore[attr-defined]
 
 
 def test_a_method_skips_nothing_unless_it_says_so():

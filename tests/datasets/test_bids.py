@@ -1,5 +1,6 @@
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -16,12 +17,13 @@ def ids(cases) -> list[str]:
     return [case.id for case in cases]
 
 
-def simulate_bright_ball(images, brain_mask, affine, channels, settings, seed):
+def simulate_bright_ball(scan, settings, seed):
     """Stands in for the simulator: three voxels of the brain, drawn by seed."""
-    chosen = np.random.default_rng(seed).permutation(np.argwhere(brain_mask))[:3]
-    lesion_mask = np.zeros_like(brain_mask)
+    chosen = np.random.default_rng(seed).permutation(np.argwhere(scan.brain_mask))[:3]
+    lesion_mask = np.zeros_like(scan.brain_mask)
     lesion_mask[tuple(chosen.T)] = True
-    return np.where(lesion_mask, images * 1.5, images).astype(np.float32), lesion_mask
+    images = np.where(lesion_mask, scan.images * 1.5, scan.images).astype(np.float32)
+    return replace(scan, images=images, lesion_mask=lesion_mask)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from datasets.lesions.generator import simulate_lesions
 from datasets.lesions.settings import LesionSettings
 from datasets.load import load_dataset
 from datasets.phantom import lesions_at_1_mm
+from datasets.preparing.preparation import Scan
 from datasets.simulate import simulate_folder
 
 SHAPE = (8, 10, 6)
@@ -19,12 +20,10 @@ NONE = LesionSettings(set="none")
 def test_scans_stay_as_they_are():
     images = np.random.default_rng(0).normal(100, 9, (2, *SHAPE)).astype(np.float32)
     brain = np.ones(SHAPE, dtype=bool)
-    for simulate in (
-        lambda: simulate_lesions(images, brain, np.eye(4), ("T1w", "T2w"), NONE, 0),
-        lambda: lesions_at_1_mm(images, brain, np.diag([2.0, 2, 2, 1]), NONE, 0),
-    ):
-        result, mask = simulate()
-        assert np.array_equal(result, images) and mask.dtype == bool and not mask.any()
+    scan = Scan("sub-01", images, brain, None, np.diag([2.0, 2, 2, 1]), ("T1w", "T2w"))
+    for simulate in (simulate_lesions, lesions_at_1_mm):
+        found = simulate(scan, NONE, 0)
+        assert np.array_equal(found.images, images) and found.lesion_mask.dtype == bool and not found.lesion_mask.any()
 
 
 def test_the_set_has_a_fingerprint_of_its_own_and_leaves_the_others_theirs(tmp_path):

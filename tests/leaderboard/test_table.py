@@ -3,6 +3,7 @@
 import pytest
 
 from bench.errors import BenchError
+from leaderboard.render import render
 from leaderboard.table import Table, build_table
 
 METRICS = ["hd99_vox", "tpr"]
@@ -86,6 +87,32 @@ def test_a_failed_method_stands_last_with_its_reason(make_run) -> None:
     assert [r.label for r in table.rows] == ["zscore", "ae"]
     assert row(table, "ae").cells["tpr"].mean is None
     assert any("ae failed (seed 0: no weights)" in note for note in table.notes)
+
+
+def test_a_skipped_method_stands_after_incomplete_ones_with_its_reason(make_run) -> None:
+    table = build_table(
+        [
+            make_run("failed", status="failed", error="killed", of=2),
+            make_run("flair", status="skipped", error="needs T2w images", of=2, seed=0),
+            make_run("flair", status="skipped", error="needs T2w images", of=2, seed=1),
+            make_run("partial", tpr=[1.0], of=2),
+            make_run("whole", tpr=[0.4, 0.6]),
+        ],
+        metrics=["tpr"],
+    )
+    assert [r.label for r in table.rows] == ["whole", "partial", "flair", "failed"]
+    skipped = row(table, "flair")
+    assert (skipped.status, skipped.place, skipped.n, skipped.of) == ("skipped", None, 0, 2)
+    assert not skipped.cells["tpr"].best
+    assert "flair skipped: needs T2w images" in table.notes
+    assert "flair (skipped)" in render(table, "markdown")
+
+
+def test_only_skipped_methods_make_a_table(make_run) -> None:
+    table = build_table([make_run("a", status="skipped", error="no GPU", of=2)])
+    assert [(r.status, r.place) for r in table.rows] == [("skipped", None)]
+    for format in ("rich", "csv", "json", "latex"):
+        assert "no GPU" in render(table, format)
 
 
 def test_seeds_are_averaged_case_by_case(make_run) -> None:

@@ -1,12 +1,8 @@
 """What metrics share is computed once, and only when asked for."""
 
-import doctest
-
 import numpy as np
 import pytest
 
-import metrics.evaluate
-import metrics.metric
 import metrics.pair
 from metrics.metric import Metric
 from metrics.pair import Pair
@@ -69,9 +65,3 @@ def test_empty_masks_are_data():
     assert metric(empty_prediction="counted", empty_truth="counted").of(healthy) == 1
     with pytest.raises(ValueError, match=r'made: a "brain diagonal" is in voxel or mm, not in "ml"'):
         metric(unit="ml")
-
-
-@pytest.mark.parametrize("module", [metrics.evaluate, metrics.metric], ids=lambda module: module.__name__)
-def test_examples(module):
-    found = doctest.testmod(module)
-    assert found.attempted > 0 and found.failed == 0

@@ -13,9 +13,10 @@ from datasets.case import Affine, BoolArray, FloatArray
 from datasets.lesions.generator import LesionGenerator
 from datasets.lesions.masks import subject_lesions
 from datasets.lesions.resolution import FWHM_PER_SD, estimate_fwhm_mm
-from datasets.lesions.settings import DEFAULT_GENERATOR, LesionSettings
+from datasets.lesions.sets import DEFAULT_GENERATOR
+from datasets.lesions.settings import LesionSettings
 from datasets.lesions.shapes import lesion_shapes
-from datasets.preparing.preparation import PERCENTILES, background_level
+from datasets.preparing.preparation import PERCENTILES, Scan, background_level
 
 WHITE_MATTER_SD = 1.5
 OFFSET_SD = 0.5
@@ -44,40 +45,32 @@ class MSLesionSimulator(LesionGenerator):
     name = DEFAULT_GENERATOR
     version = 2
 
-    def simulate(
-        self,
-        images: FloatArray,
-        brain_mask: BoolArray,
-        affine: Affine,
-        channels: tuple[str, ...],
-        settings: LesionSettings,
-        seed: int,
-    ) -> tuple[FloatArray, BoolArray]:
+    def simulate(self, scan: Scan, settings: LesionSettings, seed: int) -> tuple[FloatArray, BoolArray]:
         """As `LesionGenerator.simulate` says; the mask holds the voxels that any channel was changed at.
 
-        BenchError for other channels, for an unusable atlas, and when no lesion fits. Equal seeds give equal masks in
-        all sets.
+        BenchError for channels other than those of `RATIOS`, for an unusable atlas, and when no lesion fits. Equal
+        seeds give equal masks in all sets.
         """
-        for channel in channels:
+        for channel in scan.channels:
             if channel not in RATIOS:
                 raise BenchError(
                     f"Lesions cannot be simulated in the channel {channel}; use some of {', '.join(RATIOS)}."
                 )
         shapes = lesion_shapes(settings.atlas)
         rng = numpy_generator(seed, "lesion masks")
-        drawn = subject_lesions(shapes, settings.lesion_load_ml, brain_mask, affine, rng)
+        drawn = subject_lesions(shapes, settings.lesion_load_ml, scan.brain_mask, scan.affine, rng)
+        blurred, noisy = settings.lesion_set.blurred, settings.lesion_set.noisy
         changed = np.zeros_like(drawn)
-        result = images.astype(np.float32)
-        for image, channel in zip(result, channels, strict=True):
+        result = scan.images.astype(np.float32)
+        for image, channel in zip(result, scan.channels, strict=True):
             kept = white_matter_part(image, drawn)
             changed |= kept
-            blurred, noisy = settings.lesion_set.blurred, settings.lesion_set.noisy
-            sigma_mm = soft_sigma_mm(image, brain_mask, affine, settings.soft_fwhm_mm) if blurred else SMOOTHING_MM
-            field = lesion_field(kept, RATIOS[channel], sigma_mm / spacing_mm(affine), seed, channel, noisy)
-            image[brain_mask] *= field[brain_mask]
+            sigma_mm = soft_sigma_mm(image, scan, settings.soft_fwhm_mm) if blurred else SMOOTHING_MM
+            field = lesion_field(kept, RATIOS[channel], sigma_mm / spacing_mm(scan.affine), seed, channel, noisy)
+            image[scan.brain_mask] *= field[scan.brain_mask]
         if settings.lesion_set.enhance:
             for image in result:
-                enhance(image, brain_mask, changed, settings.enhancement)
+                enhance(image, scan.brain_mask, changed, settings.enhancement)
         return result, changed
 
 
@@ -118,13 +111,13 @@ def lesion_offsets(count: int, limit: float, rng: np.random.Generator) -> FloatA
     return offsets.astype(np.float32)
 
 
-def soft_sigma_mm(image: FloatArray, brain_mask: BoolArray, affine: Affine, fwhm_mm: float | None) -> float:
+def soft_sigma_mm(image: FloatArray, scan: Scan, fwhm_mm: float | None) -> float:
     """Standard deviation of the blur of the set soft: the one that is asked for, or the image's own, which is then
     never below the simulator's."""
     if fwhm_mm is not None:
         return fwhm_mm / FWHM_PER_SD
-    x, y, z = (float(size) for size in spacing_mm(affine))
-    return max(SMOOTHING_MM, estimate_fwhm_mm(image, brain_mask, (x, y, z)) / FWHM_PER_SD)
+    x, y, z = (float(size) for size in spacing_mm(scan.affine))
+    return max(SMOOTHING_MM, estimate_fwhm_mm(image, scan.brain_mask, (x, y, z)) / FWHM_PER_SD)
 
 
 def enhance(image: FloatArray, brain_mask: BoolArray, lesion_mask: BoolArray, factor: float) -> None:

@@ -41,7 +41,7 @@ def changed(split, **fields):
 
 
 FIRST = named(tiny_dataset()).test[0]
-BRIGHT = np.where(FIRST.brain_mask, 2, -1) * np.ones((2, 1, 1, 1), np.float32)
+BRIGHT = np.where(FIRST.brain_mask, 2, -1).astype(np.float32) * np.ones((2, 1, 1, 1), np.float32)
 COUNTER = itertools.count()
 
 
@@ -65,6 +65,7 @@ BROKEN = [
     (lambda: changed("test", image=FIRST.image * 0.5), "scales images", "background that is not exactly -1"),
     (lambda: changed("test", channels=("T1w",)), "agree", "has 2 images for the channels ('T1w',)"),
     (lambda: changed("test", image=FIRST.image.astype(float)), "agree", "float64"),
+    (lambda: changed("test", brain_mask=FIRST.brain_mask[1:]), "agree", "a brain mask of (31, 32, 32)"),
     (lambda: changed("test", affine=np.zeros((4, 4))), "agree", "no affine from voxels to mm"),
     (lambda: changed("train", image=FIRST.image[:, 1:], brain_mask=FIRST.brain_mask[1:]), "one shape", "(31, 32, 32)"),
     (lambda: replace(named(tiny_dataset()), test_ids=("sub-x", "sub-y")), "names each case once", "test_ids begins"),

@@ -50,7 +50,7 @@ def test_cases_are_evaluated_in_the_background_and_not_again(tmp_path, monkeypat
     folder = scored_run(tmp_path, dataset)
     with evaluation_in_background(folder, dataset, PAPER) as scored:
         for index in range(3):
-            scored(index).result()
+            scored(index).result()  # type: ignore[attr-defined]
     assert len(list(tmp_path.glob("results/paper/cases/*.json"))) == 3
     monkeypatch.setattr(bench.runs.evaluation, "evaluate_case", lambda *given: pytest.fail("evaluated again"))
     assert evaluate(folder, dataset, PAPER, SilentReporter()).n == 3
@@ -61,7 +61,7 @@ def test_what_fails_in_the_background_is_tried_again_at_the_end(tmp_path, monkey
     folder = scored_run(tmp_path, dataset)
     with monkeypatch.context() as broken, evaluation_in_background(folder, dataset, PAPER) as scored:
         broken.setattr(bench.runs.evaluation, "evaluate_case", lambda *given: 1 / 0)
-        assert scored(0).exception() is not None
+        assert scored(0).exception() is not None  # type: ignore[attr-defined]
     assert evaluate(folder, dataset, PAPER, SilentReporter()).n == 2
 
 

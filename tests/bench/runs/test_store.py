@@ -48,7 +48,7 @@ class OnMean(Component[MeanConfig, Mean]):
 
     name = "on-mean"
     __init__, state = Mean.__init__, Mean.state
-    train, restore = classmethod(Mean.train.__func__), classmethod(Mean.restore.__func__)
+    train, restore = classmethod(Mean.train.__func__), classmethod(Mean.restore.__func__)  # type: ignore[attr-defined]
     trained = 0
 
 

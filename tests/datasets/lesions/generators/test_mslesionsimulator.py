@@ -50,8 +50,13 @@ def scan():
 
 
 def simulated(scan, atlas, lesion_set, seed=0, **settings):
-    settings = LesionSettings(set=lesion_set, atlas=atlas, **settings)
-    return simulate_lesions(*scan, AFFINE, CHANNELS, settings, seed)
+    return put_in(scan, CHANNELS, LesionSettings(set=lesion_set, atlas=atlas, **settings), seed)
+
+
+def put_in(scan, channels, settings, seed=0):
+    """Images and lesion mask."""
+    found = simulate_lesions(preparation.Scan("sub-01", *scan, None, AFFINE, channels), settings, seed)
+    return found.images, found.lesion_mask
 
 
 def test_sets_share_their_masks(scan, atlas):
@@ -119,13 +124,9 @@ def test_soft_lesions_have_no_noise_and_soft_edges(scan, atlas):
 def test_softness_is_estimated_from_the_image(scan, atlas):
     images, brain_mask = scan
     blurred = np.stack([ndimage.gaussian_filter(image, 1.2) for image in images]) * brain_mask
-    estimated, mask = simulate_lesions(
-        blurred, brain_mask, AFFINE, CHANNELS, LesionSettings(set="soft", atlas=atlas), 0
-    )
+    estimated, mask = put_in((blurred, brain_mask), CHANNELS, LesionSettings(set="soft", atlas=atlas))
     outside = ndimage.binary_dilation(mask) & ~mask
-    sharper, _ = simulate_lesions(
-        blurred, brain_mask, AFFINE, CHANNELS, LesionSettings(set="soft", atlas=atlas, soft_fwhm_mm=1.8), 0
-    )
+    sharper, _ = put_in((blurred, brain_mask), CHANNELS, LesionSettings(set="soft", atlas=atlas, soft_fwhm_mm=1.8))
     change = [np.abs(images - blurred)[:, outside].mean() for images in (estimated, sharper)]
     assert change[0] > 1.3 * change[1]
 
@@ -162,15 +163,13 @@ def test_field_is_one_outside_and_a_ratio_of_its_own_in_each_lesion():
 
 def test_unknown_channels_are_refused(scan, atlas):
     with pytest.raises(BenchError, match="cannot be simulated in the channel bold; use some of T1w, T2w, FLAIR, PDw"):
-        simulate_lesions(*scan, AFFINE, ("T1w", "bold"), LesionSettings(atlas=atlas), 0)
+        put_in(scan, ("T1w", "bold"), LesionSettings(atlas=atlas))
 
 
 def test_channels_have_lesions_of_their_own_kind(scan, atlas):
     images, brain_mask = scan
     same = np.stack([images[0], images[0]])
-    sick, mask = simulate_lesions(
-        same, brain_mask, AFFINE, ("T1w", "FLAIR"), LesionSettings(set="plain", atlas=atlas), 0
-    )
+    sick, mask = put_in((same, brain_mask), ("T1w", "FLAIR"), LesionSettings(set="plain", atlas=atlas))
     assert sick[0][mask].mean() < images[0][mask].mean() < sick[1][mask].mean()
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from datasets.case import NativeGrid
 from datasets.preparing import registration
-from datasets.preparing.alignment import bounds_mm, lies_elsewhere
 from datasets.preparing.preparation import Extent
+from datasets.scans.alignment import bounds_mm, lies_elsewhere
 
 DATA = Path(__file__).parents[4] / "shared/data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="real data not here")
@@ -51,7 +51,7 @@ def test_where_nothing_is_aligned_fingerprints_and_cases_are_those_of_none(cohor
     assert load(cohort.root).fingerprint == auto.fingerprint
     assert auto.training_fingerprint == none.training_fingerprint
     assert auto.fingerprint == none.fingerprint
-    assert auto.test._keys == none.test._keys
+    assert auto.test._keys == none.test._keys  # type: ignore[attr-defined]
     assert "aligned" not in auto.description
 
 
@@ -61,7 +61,7 @@ def test_only_the_patient_is_aligned(cohort, patients, load, monkeypatch, tmp_pa
     assert auto.description["aligned"].startswith("sub-ms, to the mean of the training brains")
     assert auto.training_fingerprint == none.training_fingerprint
     assert auto.fingerprint != none.fingerprint
-    assert auto.train._keys == none.train._keys
+    assert auto.train._keys == none.train._keys  # type: ignore[attr-defined]
     box = np.diag([1.0, 1.1, 0.9, 1.0])
     box[:3, 3] = none.test[0].affine[:3, 3]
     monkeypatch.setattr(registration, "aligned_box", lambda *_: box)
