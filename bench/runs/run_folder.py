@@ -9,10 +9,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import BenchError, reason
-from bench.files import read_volume, save_nifti, write_text
+from bench.files import read_scores, save_nifti, write_text
 from bench.results import RunFacts
 from bench.runs.workspace import RunLayout
-from datasets.case import Case, FloatArray
+from datasets.case import Case, FloatArray, ScoreArray
 from datasets.preparing.preparation import to_native
 
 
@@ -75,7 +75,7 @@ class RunFolder(RunLayout):
         save_nifti(self.map_path(case.id), to_native(anomaly_map, case), native_affine)
         self.keep_prepared(case, anomaly_map, scored)
 
-    def keep_prepared(self, case: Case, anomaly_map: FloatArray, scored: Scored) -> None:
+    def keep_prepared(self, case: Case, anomaly_map: ScoreArray, scored: Scored) -> None:
         """The same without the map on the subject's own grid."""
         for path in self.case_results(case.id):
             path.unlink()
@@ -106,9 +106,9 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def load_map(path: Path) -> FloatArray:
-    """Read a map back, float32; raises BenchError when the file is damaged."""
+def load_map(path: Path) -> ScoreArray:
+    """Read a map back, as precise as it was; raises BenchError when the file is damaged."""
     try:
-        return read_volume(path, finite=False)[0]
+        return read_scores(path)[0]
     except BenchError as error:
         raise BenchError(f"{path} is damaged: remove it and run again.") from error

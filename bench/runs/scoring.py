@@ -14,7 +14,7 @@ from bench.machine.memory import peak_mb, reset_peak
 from bench.reporting import Reporter
 from bench.runs.run_folder import RunFolder, Scored
 from bench.runs.store import Store
-from datasets.case import Case, FloatArray
+from datasets.case import Case, FloatArray, ScoreArray
 from datasets.dataset import Dataset
 
 
@@ -146,5 +146,10 @@ def map_problem(anomaly_map: object, case: Case) -> str | None:
         return f"has shape {anomaly_map.shape}, but should have {case.brain_mask.shape}"
     if anomaly_map.dtype != np.float32:
         return f"has dtype {anomaly_map.dtype}, but should have float32"
+    return not_finite(anomaly_map, case)
+
+
+def not_finite(anomaly_map: ScoreArray, case: Case) -> str | None:
+    """The same, of its values inside the brain alone."""
     bad = int(np.count_nonzero(~np.isfinite(anomaly_map[case.brain_mask])))
     return f"has {bad} voxels inside the brain that are not finite" if bad else None

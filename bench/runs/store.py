@@ -47,6 +47,7 @@ class Card(BaseModel):
     precision: str = "float32"
     parameters: int
     fit_s: float
+    sha256: str | None = Field(None, description="of the weights' file; None in older cards")
     figures: dict[str, float] = Field(validation_alias=AliasChoices("figures", "numbers"))  # "numbers": older cards
 
 
@@ -175,6 +176,7 @@ def _write(place: Path, card: Card, state: dict[str, torch.Tensor]) -> None:
     try:
         temporary.chmod(0o755)
         save_file(state, temporary / WEIGHTS)
+        card = card.model_copy(update={"sha256": _sha256(temporary / WEIGHTS)})
         write_text(temporary / CARD, card.model_dump_json(indent=2) + "\n")
         try:
             temporary.replace(place)
@@ -189,6 +191,8 @@ def _load(place: Path, key: str) -> tuple[Card, dict[str, torch.Tensor]]:
     """Card and weights of a folder, half precision widened to float32."""
     try:
         card = Card.model_validate_json((place / CARD).read_text(encoding="utf-8"))
+        if card.sha256 is not None and card.sha256 != _sha256(place / WEIGHTS):
+            raise ValueError(f"{WEIGHTS} is not the file that was written")
         state = load_file(place / WEIGHTS)
     except (OSError, ValidationError, ValueError, SafetensorError) as error:
         raise BenchError(
@@ -197,6 +201,11 @@ def _load(place: Path, key: str) -> tuple[Card, dict[str, torch.Tensor]]:
     if card.key != key:
         raise BenchError(f"The card in {place} belongs to another component: remove the folder to train anew.")
     return card, {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in state.items()}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _half(tensor: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,8 @@ mlflow.db, mlartifacts/            the same results in MLflow
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.files import visible_files
+
 RECORD_FILE = "runtime.json"
 RUN_FILE = "run.json"
 
@@ -144,11 +146,11 @@ class RunLayout:
 
     def validation_maps(self) -> list[Path]:
         """All maps of healthy validation cases."""
-        return sorted(self.path.glob("validation/*.nii.gz"))
+        return visible_files(self.path, "validation/*.nii.gz")
 
     def healthy_brains(self) -> list[Path]:
         """All brain masks of healthy cases that the dataset does not know."""
-        return sorted(self.path.glob("healthy_brains/*.nii.gz"))
+        return visible_files(self.path, "healthy_brains/*.nii.gz")
 
     def results(self, protocol: str) -> "ResultsLayout":
         """The results under the protocol of that name."""
@@ -183,7 +185,7 @@ class ResultsLayout:
 
     def case_files(self) -> list[Path]:
         """Results of all cases."""
-        return list(self.path.glob("cases/*.json"))
+        return visible_files(self.path, "cases/*.json")
 
     @property
     def table_file(self) -> Path:

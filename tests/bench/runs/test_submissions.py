@@ -14,8 +14,9 @@ import bench.runs.evaluation
 from bench import cli
 from bench.contributing.contract import tiny_dataset
 from bench.results import load_run
+from bench.runs.submissions import read_map
 from bench.runs.workspace import Workspace
-from datasets.case import NativeGrid
+from datasets.case import Case, NativeGrid
 
 AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
 SHAPE = (20, 18, 16)
@@ -139,7 +140,7 @@ def truncated(path):
         (bad_affine, "has the affine [1 0 0 0; 0 2 0 0; 0 0 2 0], but sub-2 has [2 0 0 0; 0 2 0 0; 0 0 2 0]"),
         (nan_inside, "has 1 voxels inside the brain that are not finite"),
         (two_volumes, "has 4 dimensions (20, 18, 16, 2); keep one 3D volume"),
-        (truncated, "cannot be read: it is damaged or no NIfTI file"),
+        (truncated, "is damaged or incomplete: gzip cannot unpack it; copy it again"),
     ],
 )
 def test_a_bad_map_is_set_aside_with_its_reason_and_counted(folders, spoil, sentence):
@@ -156,6 +157,15 @@ def test_nan_outside_the_brain_does_no_harm(folders):
     anomaly_map[0, 0, 0] = np.nan
     write(folders / "maps" / "sub-2_anomaly.nii.gz", anomaly_map)
     assert evaluate(folders / "maps", "--labels", folders / "labels").exit_code == 0
+
+
+def test_of_two_images_beside_a_label_none_is_needed_where_there_is_a_brain_mask(folders):
+    for run in ("run-1", "run-2"):
+        write(folders / "labels" / f"sub-2_{run}_T1w.nii.gz", volumes(1)[2])
+    assert evaluate(folders / "maps", "--labels", folders / "labels").exit_code == 0
+    (folders / "labels" / "sub-2_desc-brain_mask.nii.gz").unlink()
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 2 and "sub-2 has two files" in shown.output
 
 
 def test_a_brain_mask_on_another_grid_sets_its_case_aside(folders):
@@ -205,6 +215,113 @@ def test_mistakes_are_one_sentence(folders, arguments, sentence, monkeypatch):
     shown = evaluate(*arguments)
     assert shown.exit_code == 2
     assert sentence in shown.output and shown.stderr.strip().count("\n") == 0
+
+
+def test_links_and_capitals_are_seen(folders):
+    for folder in ("labels", "maps"):
+        for path in (folders / folder).glob("sub-2_*"):
+            (folders / "pool" / folder).mkdir(parents=True, exist_ok=True)
+            path.rename(folders / "pool" / folder / path.name)
+        (folders / folder / "sub-2").symlink_to(folders / "pool" / folder)
+        for path in (folders / folder).glob("sub-1_*"):
+            path.rename(path.with_name(path.name.replace(".nii.gz", ".NII.GZ")))
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 0 and "3/3" in shown.output
+
+
+def test_hyphens_in_ids_as_bench_run_takes_them(folders):
+    for folder in ("labels", "maps"):
+        for path in (folders / folder).glob("sub-2_*"):
+            path.rename(path.with_name(path.name.replace("sub-2_", "sub-MS-01_")))
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 0 and "sub-MS-01" in [case.id for case in only_run(folders).cases]
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("labels/Patient3_lesion.nii.gz", "Patient3_lesion.nii.gz cannot be paired, its name does not begin with a"),
+        ("labels/sub-4_dseg.nii.gz", "sub-4_dseg.nii.gz does not say that it is a label, as sub-1_label-lesion_mask"),
+        ("labels/sub-2_lesion.nii.gz", "sub-2 has two files that could be its label"),
+    ],
+)
+def test_labels_that_cannot_be_paired_stop_the_command(folders, file, sentence):
+    write(folders / file, volumes(1)[1])
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 2 and sentence in shown.output and str(folders / file) in shown.output
+
+
+def test_a_label_under_another_id_counts_as_a_case_without_a_map(folders):
+    write(folders / "labels" / "sub-02a-2_label-lesion_mask.nii.gz", volumes(1)[1])
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 1 and "3/4" in shown.output
+
+
+def test_files_that_are_not_used_are_named(folders):
+    write(folders / "labels" / "template_T1w.nii.gz", volumes(1)[2])
+    write(folders / "labels" / "sub-9_desc-brain_mask.nii.gz", volumes(1)[0])
+    write(folders / "maps" / "Patient3_anomaly.nii.gz", volumes(1)[2])
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 0
+    assert f"1 file is not used, such as {folders / 'labels/template_T1w.nii.gz'}: their names" in shown.output
+    assert "1 subjects in" in shown.output and "have no label, such as sub-9." in shown.output
+    assert "1 maps belong to no test case and are left out, such as" in shown.output
+
+
+def test_images_are_never_labels(folders):
+    evaluate(folders / "maps", "--labels", folders / "labels")
+    before = only_run(folders)
+    for index, name in enumerate(IDS):
+        label = folders / "labels" / f"{name}_label-lesion_mask.nii.gz"
+        label.rename(folders / "labels" / f"{name}_seg.nii.gz")
+        for image in ("desc-lesionfilled_T1w", "FLAIR", "t1ce"):
+            write(folders / "labels" / f"{name}_{image}.nii.gz", volumes(index)[2])
+    assert evaluate(folders / "maps", "--labels", folders / "labels").exit_code == 0
+    assert [case.metrics for case in only_run(folders).cases] == [case.metrics for case in before.cases]
+
+
+def test_a_bare_mask_beside_a_label_is_that_of_the_brain(folders):
+    for name in IDS:
+        brain = folders / "labels" / f"{name}_desc-brain_mask.nii.gz"
+        brain.rename(folders / "labels" / f"{name}_mask.nii.gz")
+    assert evaluate(folders / "maps", "--labels", folders / "labels").exit_code == 0
+
+
+def test_two_images_beside_a_brain_mask_do_no_harm(folders):
+    for image in ("T1w", "desc-brain_T1w"):
+        write(folders / "labels" / f"sub-1_{image}.nii.gz", volumes(0)[2])
+    assert evaluate(folders / "maps", "--labels", folders / "labels").exit_code == 0
+
+
+def test_a_link_without_content_is_one_sentence(folders):
+    label = folders / "labels" / "sub-2_label-lesion_mask.nii.gz"
+    label.unlink()
+    label.symlink_to("gone.nii.gz")
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 2 and f"{label} cannot be opened; fetch its content if it is a link." in shown.output
+
+
+@pytest.mark.parametrize("brains", [None, "healthy", "brains"])
+def test_no_brain_is_made_of_a_healthy_map(folders, brains):
+    for name in ("sub-8", "sub-9"):
+        write(folders / "healthy" / f"{name}_anomaly.nii.gz", volumes(8)[2])
+    write(folders / "brains" / "sub-8.nii.gz", volumes(8)[0])
+    for name in IDS:
+        write(folders / "brains" / f"{name}.nii.gz", volumes(8)[0])
+    options = ("--labels", folders / "labels", "--healthy-maps", folders / "healthy", "--protocol", "paper-fpr5")
+    if brains:
+        for path in (folders / "labels").glob("*brain*"):
+            write(folders / "healthy" / path.name, volumes(8)[0])
+        options += ("--brain-masks", folders / brains)
+    shown = evaluate(folders / "maps", *options)
+    lacking = "sub-9" if brains == "brains" else "sub-8"
+    assert shown.exit_code == 2 and f"The healthy case {lacking} has no brain mask: put {lacking}_desc" in shown.output
+
+
+def test_thresholds_are_not_learned_on_test_cases(folders):
+    options = ("--labels", folders / "labels", "--healthy-maps", folders / "maps", "--protocol", "paper-fpr5")
+    shown = evaluate(folders / "maps", *options)
+    assert shown.exit_code == 2 and "is of the test case sub-1: thresholds are learned on healthy maps" in shown.output
 
 
 def test_healthy_maps_give_the_deployable_threshold(folders):
@@ -284,3 +401,114 @@ def test_a_folder_of_another_dataset_is_not_exported_into(folders, tiny, monkeyp
     )
     shown = CliRunner().invoke(cli.app, ["export", str(folders / "out")])
     assert shown.exit_code == 2 and "holds another dataset already" in shown.output
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["images/dataset_description.json", "labels/notes.txt", "images/sub-1/anat/sub-1_T1w.nii.gz", "images"],
+)
+def test_export_writes_beside_nothing_that_it_did_not_make(folders, tiny, name):
+    (folders / "out" / name).parent.mkdir(parents=True, exist_ok=True)
+    (folders / "out" / name).write_text("{}")
+    before = contents(folders / "out")
+    shown = CliRunner().invoke(cli.app, ["export", str(folders / "out")])
+    assert shown.exit_code == 2 and "Traceback" not in shown.output
+    assert ("`bench export` did not make" in shown.output) or ("is no folder" in shown.output)
+    assert contents(folders / "out") == before
+
+
+def test_an_export_goes_on_and_keeps_what_is_there_but_not_into_a_changed_table(folders, tiny):
+    export = ["export", str(folders / "out")]
+    assert CliRunner().invoke(cli.app, [*export, "--split", "test"]).exit_code == 0
+    before = contents(folders / "out")
+    assert CliRunner().invoke(cli.app, export).exit_code == 0
+    table = folders / "out" / "images" / "participants.tsv"
+    after = contents(folders / "out")
+    assert all(after[path] == content for path, content in before.items() if path != table)
+    assert len(after) > len(before) and CliRunner().invoke(cli.app, export).exit_code == 0
+    assert contents(folders / "out") == after
+    table.write_text(table.read_text().replace("split\n", "split\tage\n"))
+    shown = CliRunner().invoke(cli.app, export)
+    assert shown.exit_code == 2 and "participants.tsv was changed" in " ".join(shown.output.split())
+
+
+def with_maps(folders, change):
+    """Every map made anew of its lesion and noise."""
+    for index, name in enumerate(IDS):
+        _, lesion, _ = volumes(index)
+        noise = np.random.default_rng(index).uniform(0, 1, SHAPE)
+        change(folders / "maps" / f"{name}_anomaly.nii.gz", lesion, noise)
+
+
+def one_minus_p(path, lesion, noise):
+    """As p-values make them: p from 1e-10 in lesions to 1e-7 elsewhere, of which single precision leaves few."""
+    write(path, 1 - np.where(lesion, 1e-10 * (1 + noise), 1e-9 + 1e-8 * noise))
+
+
+def large_integers(path, lesion, noise):
+    nibabel.Nifti1Image((2**30 + 10 * noise + 20 * lesion).astype(np.int64), AFFINE, dtype=np.int64).to_filename(path)
+
+
+def large_unsigned(path, lesion, noise):
+    write(path, (2**31 + 10 * noise + 20 * lesion).astype(np.uint32))
+
+
+def five_axes(path, lesion, noise):
+    write(path, (noise + 2 * lesion)[..., None, None])
+
+
+@pytest.mark.parametrize("change", [one_minus_p, large_integers, large_unsigned, five_axes])
+def test_maps_keep_their_precision_and_may_have_axes_of_one(folders, change):
+    with_maps(folders, change)
+    for protocol in ("paper", "paper-dataset-oracle", "authors-code"):
+        shown = evaluate(folders / "maps", "--labels", folders / "labels", "--protocol", protocol)
+        assert shown.exit_code == 0, shown.output
+    runs = [load_run(path) for path in Workspace(folders / "workspace").run_files()]
+    assert [run.metrics["auroc"].mean for run in runs] == [1, 1, 1]
+
+
+def test_maps_on_the_subjects_own_grid_keep_their_precision_too(folders, tiny):
+    values = 1 - 1e-10 * (1 + np.arange(np.prod(SHAPE)).reshape(SHAPE))
+    brain = volumes(0)[0] > 0
+    for grid in (AFFINE, AFFINE * [[1], [1], [1], [1]]):
+        case = Case("sub-1", np.empty((0, *SHAPE), np.float32), brain, None, AFFINE, (), NativeGrid(SHAPE, grid))
+        write(folders / "map.nii.gz", values)
+        assert np.array_equal(read_map(folders / "map.nii.gz", case)[brain], values[brain])
+
+
+def test_units_in_the_header_make_millimetres(folders):
+    evaluate(folders / "maps", "--labels", folders / "labels", "--method-name", "a")
+    for unit, factor in (("micron", 1000), ("meter", 0.001)):
+        for path in [*(folders / "labels").iterdir(), *(folders / "maps").iterdir()]:
+            image = nibabel.load(path)
+            affine = np.diag([2.0 * factor] * 3 + [1])
+            changed = nibabel.Nifti1Image(np.asarray(image.dataobj), affine)
+            changed.header.set_xyzt_units(unit)
+            changed.to_filename(path)
+        shown = evaluate(folders / "maps", "--labels", folders / "labels", "--method-name", unit)
+        assert shown.exit_code == 0, shown.output
+    runs = [load_run(path) for path in Workspace(folders / "workspace").run_files()]
+    assert [run.metrics["hd99_mm"].mean for run in runs] == pytest.approx([runs[0].metrics["hd99_mm"].mean] * 3)
+
+
+def test_a_scaled_label_is_no_healthy_subject_but_an_empty_one_is(folders):
+    label = folders / "labels" / "sub-2_label-lesion_mask.nii.gz"
+    write(label, (0.45 * volumes(1)[1]).astype(np.float32))
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 1 and "2/3" in shown.output
+    assert "has values, such as 0.45, but none reaches 0.5; is it scaled?" in only_run(folders).failed_cases["sub-2"]
+    write(label, np.zeros(SHAPE, np.uint8))
+    assert evaluate(folders / "maps", "--labels", folders / "labels", "--method-name", "b").exit_code == 0
+
+
+def test_maps_that_an_earlier_version_read_less_well_are_read_again(folders):
+    evaluate(folders / "maps", "--labels", folders / "labels")
+    (record,) = Workspace(folders / "workspace").runs.glob("*/*/runtime.json")
+    assert record.read_text().count('"source": "2:') == 3
+    record.write_text(record.read_text().replace('"source": "2:', '"source": "'))
+    evaluate(folders / "maps", "--labels", folders / "labels")
+    assert record.read_text().count('"source": "2:') == 3
