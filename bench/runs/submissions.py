@@ -19,9 +19,11 @@ from datasets.dataset import Dataset
 from datasets.fingerprint import file_hash
 from datasets.labels import brain_masks
 from datasets.preparing.grids import check_same_grid, same_grid, shown
+from datasets.preparing.preparation import to_native
 from datasets.preparing.resampling import resample
 from datasets.scans.names import says_brain_mask
 from datasets.scans.pairing import by_subject, nifti_files
+from metrics.inputs import lowest_outside
 from metrics.protocol import Protocol
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -138,21 +140,24 @@ def healthy_cases(maps: dict[str, Path], folder: Path) -> list[Case]:
 
 
 def read_map(path: Path, case: Case) -> FloatArray:
-    """The map (X, Y, Z) float32 on the case's grid, 0 outside the brain.
+    """The map (X, Y, Z) float32 on the case's grid, its lowest brain value outside the brain.
 
-    It may lie on the prepared grid, or on the subject's own, from which it is resampled. BenchError when the file
+    It may lie on the prepared grid, or on the subject's own, from which it is resampled; what stands outside the brain
+    there is replaced before, so that nothing of it is blurred into the brain. BenchError when the file
     cannot be read, has another grid, or holds values inside the brain that are not finite.
     """
     volume, affine = read_volume(path, finite=False)
     own = case.native
     if own and same_grid(volume.shape, affine, own.shape, own.affine):
-        volume = resample(volume, own.affine, case.affine, _shape(case))
+        brain = to_native(case.brain_mask, case)
+        lowest = np.min(volume, where=brain & np.isfinite(volume), initial=np.inf)
+        volume = resample(np.where(brain, volume, lowest), own.affine, case.affine, _shape(case), float(lowest))
     else:
         grid = f"{case.id} prepared (or its own grid, {own.shape} at {shown(own.affine)})" if own else case.id
         check_same_grid(path, volume.shape, affine, grid, case.brain_mask.shape, case.affine)
     if problem := map_problem(volume, case):
         raise BenchError(f"{path} {problem}.")
-    return np.where(case.brain_mask, volume, np.float32(0))
+    return lowest_outside(volume, case.brain_mask)
 
 
 def _shape(case: Case) -> tuple[int, int, int]:
