@@ -6,6 +6,7 @@ from bench.errors import BenchError
 from bench.files import save_nifti
 from bench.reporting import Reporter
 from bench.seeds import derived_seed
+from datasets.lesions.enhancement import enhanced_scan
 from datasets.lesions.generator import LESION_GENERATORS, simulate_lesions
 from datasets.lesions.settings import LesionSettings
 from datasets.scans.bids_layout import CHANNELS, SubjectFiles, find_subjects
@@ -16,9 +17,9 @@ from datasets.scans.reading import read_scan
 def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: int, reporter: Reporter) -> int:
     """Write sub-X/anat/sub-X_T1w.nii.gz (and T2w), brain and lesion mask for every healthy subject of `source`.
 
-    Images are on the grid of the T1w. A subject gets the same lesions as in `bench run --dataset bids` with
-    the same dataset seed. Gives the number of subjects written; those that cannot be used are reported.
-    BenchError when there is none.
+    Images are on the grid of the T1w. A subject gets the same lesions as in `bench run --dataset bids` with the same
+    dataset seed, enhanced before preparation instead of after. Gives the number of subjects written; those that cannot
+    be used are reported. BenchError when there is none.
     """
     if settings.lesion_set.healthy:
         raise BenchError(f"--lesion-set {settings.set} puts no lesions in: choose another one.")
@@ -47,6 +48,7 @@ def _simulate_subject(files: SubjectFiles, target: Path, settings: LesionSetting
         raise BenchError(f"{files.id} has lesions already ({files.lesion_mask.name}).")
     channels = tuple(channel for channel in CHANNELS if channel in files.images)
     scan = simulate_lesions(read_scan(files, channels), settings, derived_seed(seed, "lesions", files.id))
+    scan = enhanced_scan(scan, settings)
     volumes = dict(zip(channels, scan.images, strict=True)) | {"desc-brain_mask": scan.brain_mask}
     if scan.lesion_mask is not None:
         volumes["label-lesion_mask"] = scan.lesion_mask
