@@ -10,6 +10,7 @@ from bench.reporting import Reporter
 from bench.seeds import derived_seed
 from datasets import output
 from datasets.fingerprint import file_hash, fingerprint
+from datasets.lesions.enhancement import enhanced_scan
 from datasets.lesions.generator import LESION_GENERATORS, simulate_lesions
 from datasets.lesions.identity import lesion_identity
 from datasets.lesions.settings import LesionSettings
@@ -23,10 +24,10 @@ COMMAND = "bench simulate-lesions"
 def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: int, reporter: Reporter) -> int:
     """Write sub-X/anat/sub-X_T1w.nii.gz (and T2w), brain and lesion mask for every healthy subject of `source`.
 
-    Images are on the grid of the T1w. A subject gets the same lesions as in `bench run --dataset bids` with
-    the same dataset seed. What the same command wrote before stays, and what it lacks is added. Gives the number of
-    subjects that are there; those that cannot be used are reported. BenchError when there is none, and, with nothing
-    touched, when `target` holds anything else.
+    Images are on the grid of the T1w. A subject gets the same lesions as in `bench run --dataset bids` with the same
+    dataset seed, enhanced before preparation instead of after. What the same command wrote before stays, and what it
+    lacks is added. Gives the number of subjects that are there; those that cannot be used are reported. BenchError when
+    there is none, and, with nothing touched, when `target` holds anything else.
     """
     if settings.lesion_set.healthy:
         raise BenchError(f"--lesion-set {settings.set} puts no lesions in: choose another one.")
@@ -94,6 +95,7 @@ def _simulate_subject(files: SubjectFiles, target: Path, settings: LesionSetting
     channels = tuple(channel for channel in CHANNELS if channel in files.images)
     healthy = reading.read_scan(files, channels)
     scan = simulate_lesions(healthy, settings, derived_seed(seed, "lesions", files.id))
+    scan = enhanced_scan(scan, settings)
     volumes = dict(zip(channels, scan.images, strict=True)) | {"desc-brain_mask": scan.brain_mask}
     if scan.lesion_mask is not None:
         volumes["label-lesion_mask"] = scan.lesion_mask
