@@ -33,13 +33,15 @@ def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: 
     LESION_GENERATORS.get(settings.generator)  # an unknown one is no reason to set every subject aside
     if target.resolve() == source.resolve():
         raise BenchError(f"OUT is the folder of the healthy scans, {target}: name another one.")
-    subjects, set_aside = find_subjects(source, without=target)
-    for subject in set_aside:
+    folder = find_subjects(source, without=target)
+    for note in folder.notes:
+        reporter.say(note)
+    for subject in folder.set_aside:
         reporter.say(f"{subject.id} is set aside: {subject.reason}")
-    for files in subjects:
+    for files in folder.subjects:
         if files.lesion_mask:
             reporter.say(f"{files.id} is set aside: {files.id} has lesions already ({files.lesion_mask.name}).")
-    healthy = [files for files in subjects if not files.lesion_mask]
+    healthy = [files for files in folder.subjects if not files.lesion_mask]
     if not healthy:
         raise BenchError(f"No subject of {source} could be used.")
     _begin(target, healthy, settings, seed)
