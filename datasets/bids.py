@@ -1,5 +1,6 @@
 """A user's own folder of scans with BIDS or BIDS derivative names."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import Field
@@ -7,9 +8,9 @@ from pydantic import Field
 from bench.errors import BenchError
 from bench.settings import AbsolutePath
 from datasets.dataset import Dataset
-from datasets.scans.bids_layout import find_subjects
+from datasets.scans.bids_layout import Folder, find_subjects
 from datasets.scans.dataset import scans_dataset
-from datasets.scans.inspection import Folder
+from datasets.scans.names import subject_of
 from datasets.scans.splits import named_splits
 from datasets.settings import ScanSettings
 
@@ -35,5 +36,11 @@ def load(settings: Settings, cache_folder: Path) -> Dataset:
 
 def bids_folder(root: Path) -> Folder:
     """The subjects of a folder and their splits."""
-    subjects, set_aside = find_subjects(root)
-    return Folder(root, subjects, set_aside, named_splits(root))
+    folder = find_subjects(root)
+    named, notes = named_splits(root)
+    if named is None:
+        return replace(folder, notes=(*folder.notes, *notes))
+    known = {files.subject for files in folder.subjects} | {subject_of(one.id) for one in folder.set_aside}
+    if absent := sorted(named.by_subject.keys() - known):
+        notes.append(f"{named.path} names {len(absent)} subjects that are not in the folder, such as {absent[0]}.")
+    return replace(folder, splits=named.by_subject, table=named.path, notes=(*folder.notes, *notes))

@@ -1,12 +1,12 @@
 """The paper's cohort: children of ABCD and HCP-D without a raised score in the Child Behavior Checklist.
 
 Both studies are access-controlled (https://nda.nih.gov): the user brings a folder with BIDS names and a table
-of CBCL t-scores, comma- or tab-separated, with a column of subject ids and the t-scores in columns whose names
-end in `_t` or `tscore`. A child above 66 on any of them, summary score or subscale, is left out; the rest is
+of CBCL t-scores, parted by tabs, commas or semicolons, with a column of subject ids and the t-scores in columns whose
+names end in `_t` or `tscore`. A child above 66 on any of them, summary score or subscale, is left out; the rest is
 split 80/10/10 (1650 children give 1320, 165 and 165; paper, section 4.1).
 """
 
-import csv
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,16 +16,17 @@ from bench.errors import BenchError
 from bench.settings import AbsolutePath
 from datasets.bids import bids_folder
 from datasets.dataset import Dataset, SetAside
-from datasets.scans.bids_layout import SubjectFiles
+from datasets.scans.bids_layout import Folder, SubjectFiles
 from datasets.scans.dataset import scans_dataset
-from datasets.scans.inspection import Folder
 from datasets.settings import ScanSettings
+from datasets.tables import Table, read_table
 
 NAME = "cohort"
 DESCRIPTION = "the paper's ABCD + HCP-D selection (--root DIR, with a CBCL table)"
 HIGHEST_T_SCORE = 66
 ID_COLUMNS = ("participant_id", "src_subject_id", "subjectkey")
 T_SCORE_ENDINGS = ("_t", "tscore", "t_score")
+MISSING = ("", "n/a", "na", "nan", "none", "null", ".")
 
 
 class Settings(ScanSettings):
@@ -64,29 +65,36 @@ def selected(folder: Folder, t_scores: dict[str, float]) -> Folder:
 def highest_t_scores(path: Path) -> dict[str, float]:
     """Subject ("sub-NDARINV...") -> highest t-score on any scale at any visit; children without one are absent.
 
-    BenchError when the table is not there or lacks the columns.
+    BenchError when the table is not there, lacks the columns, or has a t-score that is no number.
     """
     if not path.is_file():
         raise BenchError(f"The table {path} does not exist; check --table.")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        delimiter = "\t" if "\t" in file.readline() else ","
-        file.seek(0)
-        reader = csv.DictReader(file, delimiter=delimiter)
-        columns = reader.fieldnames or []
-        id_column = next((column for column in ID_COLUMNS if column in columns), None)
-        scales = [column for column in columns if column.lower().endswith(T_SCORE_ENDINGS)]
-        if id_column is None or not scales:
-            raise BenchError(
-                f"{path} needs a column of ids ({', '.join(ID_COLUMNS)}) and columns of t-scores ending in _t."
-            )
-        highest: dict[str, float] = {}
-        for row in reader:
-            subject = subject_of(row[id_column])
-            for scale in scales:
-                score = number(row[scale])
-                if score is not None:
-                    highest[subject] = max(score, highest.get(subject, score))
+    table = read_table(path)
+    id_column = next((column for column in ID_COLUMNS if column in table.columns), None)
+    scales = [column for column in table.columns if column.endswith(T_SCORE_ENDINGS)]
+    if id_column is None or not scales:
+        raise BenchError(
+            f"{path} needs a column of ids ({', '.join(ID_COLUMNS)}) and columns of t-scores ending in _t."
+        )
+    for column in (id_column, *scales):
+        table.needs_one(column)
+    highest: dict[str, float] = {}
+    for row in table.rows[describes_columns(table, scales) :]:
+        subject = subject_of(row.values[id_column])
+        for scale in scales:
+            score = number(row.values[scale])
+            if score is None:
+                raise BenchError(
+                    f"{path}, line {row.line}: {scale} is {row.values[scale]!r}; mend it or leave it empty."
+                )
+            if score == score:  # not NaN
+                highest[subject] = max(score, highest.get(subject, score))
     return highest
+
+
+def describes_columns(table: Table, scales: list[str]) -> bool:
+    """Whether the first row is one of descriptions, as the studies' tables have: no t-score in it is a number."""
+    return bool(table.rows) and all(number(table.rows[0].values[scale]) is None for scale in scales)
 
 
 def subject_of(id: str) -> str:
@@ -94,10 +102,11 @@ def subject_of(id: str) -> str:
     return "sub-" + "".join(filter(str.isalnum, id.removeprefix("sub-")))
 
 
-def number(text: str | None) -> float | None:
-    """A number, or None for an empty or other entry."""
+def number(text: str) -> float | None:
+    """A number, also with a decimal comma; NaN for a missing one, None for another text."""
+    if text.lower() in MISSING:
+        return math.nan
     try:
-        value = float(text or "")
+        return float(text.replace(",", "."))
     except ValueError:
         return None
-    return value if value == value else None  # not NaN

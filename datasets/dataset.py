@@ -23,6 +23,7 @@ class Dataset:
 
     training_fingerprint: hash of all that shapes the train and validation cases; keys fitted components.
     fingerprint: the same plus all that shapes the test cases (lesion set included); keys runs.
+    notes: what else the user should know, such as which files are not used; each a sentence.
     """
 
     name: str
@@ -36,3 +37,4 @@ class Dataset:
     fingerprint: str
     description: dict[str, str] = field(default_factory=dict)
     set_aside: tuple[SetAside, ...] = ()
+    notes: tuple[str, ...] = ()

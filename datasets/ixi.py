@@ -8,18 +8,24 @@ Nothing is downloaded here. Get IXI-T1.tar (and IXI-T2.tar) from https://brain-d
     IXI-T2/IXI012-HH-1211-T2.nii.gz
 """
 
+import re
+from collections import defaultdict
 from pathlib import Path
 
 from bench.errors import BenchError
 from datasets.dataset import Dataset, SetAside
-from datasets.scans.bids_layout import SubjectFiles, only_one
+from datasets.scans.bids_layout import Folder, SubjectFiles, only_one
 from datasets.scans.dataset import scans_dataset
-from datasets.scans.inspection import Folder
+from datasets.scans.listing import listed, not_used
+from datasets.scans.names import is_volume, says_lesion
 from datasets.settings import ScanSettings
 
 NAME = "ixi"
 DESCRIPTION = "IXI healthy adults as downloaded and brain-extracted by you (--root DIR)"
 PAGE = "https://brain-development.org/ixi-dataset/"
+SCAN = re.compile(r"(IXI.+?)-T[12](?=[-_.])")
+MASK = re.compile(r"-T1[-_.].*mask\.nii(\.gz)?$", re.IGNORECASE)
+SUBJECT = re.compile(r"IXI[^-_.]+")
 
 
 class Settings(ScanSettings):
@@ -35,24 +41,53 @@ def load(settings: Settings, cache_folder: Path) -> Dataset:
 
 def ixi_folder(root: Path) -> Folder:
     """The subjects below a folder, by IXI's own file names. Where there are T2 images, subjects without are set
-    aside."""
-    t1w = sorted(root.rglob("IXI*-T1.nii.gz"))
-    if not t1w:
+    aside, and so are those of whom a name speaks of a lesion."""
+    if not root.is_dir():
+        raise BenchError(f"The folder {root} does not exist; check --root, or get the images from {PAGE}.")
+    listing = listed(root)
+    volumes = [path for path in listing.files if is_volume(path)]
+    scans: defaultdict[str, list[Path]] = defaultdict(list)  # such as IXI012-HH-1211 -> its files
+    for path in volumes:
+        if known := SCAN.match(path.name):
+            scans[known[1]].append(path)
+    if not any(is_scan(path, "T1") for paths in scans.values() for path in paths):
         raise BenchError(f"{root} holds no image such as IXI012-HH-1211-T1.nii.gz; get them from {PAGE}.")
-    t2w = {path.name.removesuffix("-T2.nii.gz"): path for path in sorted(root.rglob("IXI*-T2.nii.gz"))}
-    subjects, set_aside = [], []
-    for path in t1w:
-        scan = path.name.removesuffix("-T1.nii.gz")
-        subject = f"sub-{scan.split('-')[0]}"
-        masks = sorted(path.parent.glob(f"{scan}-T1?*mask.nii.gz"))
-        if t2w and scan not in t2w:
-            set_aside.append(SetAside(subject, f"{subject} has no T2 image."))
-            continue
+    with_t2w = any(is_scan(path, "T2") for paths in scans.values() for path in paths)
+    signs = {known[0]: path for path in volumes if says_lesion(path) and (known := SUBJECT.search(path.name))}
+    subjects: dict[str, SubjectFiles] = {}
+    set_aside = []
+    for scan, paths in scans.items():
+        name = scan.split("-")[0]
+        subject = f"sub-{name}"
         try:
-            mask = only_one(subject, "brain mask", masks)
+            if subject in subjects:
+                raise BenchError(f"{subject} has another scan, {scan}; each counts once.")
+            if name in signs:
+                raise BenchError(f"{signs[name]} makes {subject} a patient; bring patients with --dataset bids.")
+            subjects[subject] = scan_files(subject, paths, with_t2w)
         except BenchError as problem:
             set_aside.append(SetAside(subject, str(problem)))
-            continue
-        images = {"T1w": path} | ({"T2w": t2w[scan]} if t2w else {})
-        subjects.append(SubjectFiles(subject, images, mask))
-    return Folder(root, subjects, set_aside)
+    used = {path for files in subjects.values() for path in files.paths(tuple(files.images)).values()}
+    told = {path for scan, paths in scans.items() if f"sub-{scan.split('-')[0]}" not in subjects for path in paths}
+    others = [path for path in volumes if path not in used | told]
+    notes = [f"{path} cannot be opened; what is in it is not used." for path in listing.unreadable]
+    notes += not_used(others, "their names are none of IXI's, as IXI012-HH-1211-T1.nii.gz and ...-T1_mask.nii.gz")
+    return Folder(root, list(subjects.values()), set_aside, notes=tuple(notes))
+
+
+def scan_files(subject: str, paths: list[Path], with_t2w: bool) -> SubjectFiles:
+    """The files of one scan. BenchError when one is lacking or ambiguous."""
+    t1w = only_one(subject, "T1 image", [path for path in paths if is_scan(path, "T1")])
+    t2w = only_one(subject, "T2 image", [path for path in paths if is_scan(path, "T2")])
+    if t1w is None:
+        raise BenchError(f"{subject} has no T1 image.")
+    if with_t2w and t2w is None:
+        raise BenchError(f"{subject} has no T2 image.")
+    masks = [path for path in paths if path.parent == t1w.parent and MASK.search(path.name)]
+    images = {"T1w": t1w} | ({"T2w": t2w} if t2w else {})
+    return SubjectFiles(subject, images, only_one(subject, "brain mask", masks))
+
+
+def is_scan(path: Path, channel: str) -> bool:
+    """Whether it is the T1 or the T2 image itself, as IXI012-HH-1211-T1.nii.gz."""
+    return re.search(rf"-{channel}\.nii(\.gz)?$", path.name, re.IGNORECASE) is not None

@@ -12,6 +12,7 @@ from datasets.cache import LazyCases
 from datasets.case import Affine, BoolArray, Case, FloatArray
 from datasets.dataset import Dataset
 from datasets.fingerprint import fingerprint
+from datasets.lesions.checking import check_lesions
 from datasets.lesions.enhancement import enhanced_case
 from datasets.lesions.generator import simulate_lesions
 from datasets.lesions.identity import lesion_identity
@@ -53,6 +54,8 @@ def load(settings: Settings, cache_folder: Path) -> Dataset:
     """The phantom cohort of the preset's size; subjects are made when first asked for and kept on disk."""
     train, validation, test = SIZES[settings.preset]
     scored = min(test, settings.cases or test)
+    test_ids = tuple(case_id("test", index) for index in range(scored))
+    check_lesions(settings.lesions, settings.seed, test_ids, cache_folder)
     recipe = {"phantom": VERSION, "preparation": preparation.VERSION, "seed": settings.seed}
     identity = lesion_identity(settings.lesions)
     lesion_recipe = {"grid_mm": 1, "simulator": identity["version"], **identity}
@@ -74,7 +77,7 @@ def load(settings: Settings, cache_folder: Path) -> Dataset:
         validation=cases("validation", validation, False),
         test=cases("test", scored, True),
         validation_lesions=cases("validation", validation, True),
-        test_ids=tuple(case_id("test", index) for index in range(scored)),
+        test_ids=test_ids,
         training_fingerprint=training_fingerprint,
         fingerprint=fingerprint([training_fingerprint, {"test": scored}, lesion_recipe]),
         description={

@@ -26,12 +26,14 @@ def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: 
     LESION_GENERATORS.get(settings.generator)  # an unknown one is no reason to set every subject aside
     if target.resolve() == source.resolve():
         raise BenchError(f"OUT is the folder of the healthy scans, {target}: name another one.")
-    subjects, set_aside = find_subjects(source)
-    for subject in set_aside:
+    folder = find_subjects(source, without=target)
+    for note in folder.notes:
+        reporter.say(note)
+    for subject in folder.set_aside:
         reporter.say(f"{subject.id} is set aside: {subject.reason}")
     written = 0
-    with reporter.task("simulating lesions", len(subjects)) as tick:
-        for files in subjects:
+    with reporter.task("simulating lesions", len(folder.subjects)) as tick:
+        for files in folder.subjects:
             try:
                 _simulate_subject(files, target, settings, seed)
                 written += 1

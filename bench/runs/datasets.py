@@ -20,6 +20,8 @@ def opened_dataset(bench: Bench, settings: DatasetSettings) -> Dataset:
     dataset = load_dataset(settings, bench.workspace.datasets)
     if not len(dataset.train):
         raise BenchError(f"The dataset {dataset.name} has no healthy cases to learn from: choose another --dataset.")
+    for note in dataset.notes:
+        bench.reporter.say(note)
     for subject in dataset.set_aside:
         bench.reporter.say(f"{subject.id} is set aside: {subject.reason}")
     if "aligned" in dataset.description:

@@ -17,11 +17,11 @@ from bench.runs.workspace import Workspace
 from datasets.case import Case, FloatArray
 from datasets.dataset import Dataset
 from datasets.fingerprint import file_hash
-from datasets.labels import brain_masks
+from datasets.labels import brain_masks, brains_beside
 from datasets.preparing.grids import check_same_grid, same_grid, shown
 from datasets.preparing.preparation import to_native
 from datasets.preparing.resampling import resample
-from datasets.scans.names import says_brain_mask
+from datasets.scans.names import is_brain_mask, says_brain_mask
 from datasets.scans.pairing import by_subject, nifti_files
 from metrics.inputs import lowest_outside
 from metrics.protocol import Protocol
@@ -55,15 +55,18 @@ def evaluate_maps(bench: Bench, dataset: Dataset, submission: Submission, protoc
 
     BenchError when there is nothing to evaluate, or healthy maps that the protocol needs are not all there.
     """
-    maps = by_subject(nifti_files(submission.maps), "anomaly map")
-    strays = sorted(maps.keys() - set(dataset.test_ids))
-    if len(strays) == len(maps):
+    for note in dataset.notes:
+        bench.reporter.say(note)
+    files = nifti_files(submission.maps)
+    maps = by_subject(files.named, "anomaly map")
+    others = [maps[case_id] for case_id in sorted(maps.keys() - set(dataset.test_ids))]
+    if len(others) == len(maps):
         raise BenchError(
             f"{submission.maps} holds no map of a test case: they are called as {dataset.test_ids[0]}, "
-            f"the maps as {maps[strays[0]].name}."
+            f"the maps as {others[0].name}."
         )
-    if strays:
-        bench.reporter.say(f"{len(strays)} maps belong to no test case and are left out, such as {maps[strays[0]]}")
+    if strays := others + files.strangers:
+        bench.reporter.say(f"{len(strays)} maps belong to no test case and are left out, such as {strays[0]}")
     folder = submission_folder(bench.workspace, dataset, submission)
     if submission.healthy_maps:
         take_over_healthy(folder, dataset, submission.healthy_maps, submission.healthy_brains)
@@ -114,8 +117,9 @@ def take_over(folder: RunFolder, dataset: Dataset, index: int, path: Path | None
 def take_over_healthy(folder: RunFolder, dataset: Dataset, healthy_maps: Path, brains: Path | None) -> None:
     """Keep maps of the dataset's healthy validation cases, of which none may be missing; or, where a dataset has
     none, of the subjects in the folder, with their brain masks."""
-    maps = by_subject([path for path in nifti_files(healthy_maps) if not says_brain_mask(path)], "anomaly map")
-    cases = list(dataset.validation) or healthy_cases(maps, brains or healthy_maps)
+    files = nifti_files(healthy_maps).named
+    maps = by_subject([path for path in files if not (says_brain_mask(path) or is_brain_mask(path))], "anomaly map")
+    cases = list(dataset.validation) or healthy_cases(dataset, maps, brain_masks_of_healthy(files, maps, brains))
     for case in cases:
         if case.id not in maps:
             raise BenchError(f"{healthy_maps} holds no map of {case.id}: all {len(cases)} healthy cases are needed.")
@@ -127,13 +131,23 @@ def take_over_healthy(folder: RunFolder, dataset: Dataset, healthy_maps: Path, b
             save_nifti(folder.healthy_brain_path(case.id), case.brain_mask, case.affine)
 
 
-def healthy_cases(maps: dict[str, Path], folder: Path) -> list[Case]:
-    """Cases without image or label, one for each map, from the brain masks in a folder."""
-    brains = brain_masks(folder)
+def brain_masks_of_healthy(files: list[Path], maps: dict[str, Path], folder: Path | None) -> dict[str, Path]:
+    """Subject id -> its brain mask, beside the maps and called so, or in a folder of brain masks. Never a map."""
+    beside = [path for path in files if path not in maps.values()]
+    return (brain_masks(folder, maps.values()) if folder else {}) | brains_beside(beside, ())
+
+
+def healthy_cases(dataset: Dataset, maps: dict[str, Path], brains: dict[str, Path]) -> list[Case]:
+    """Cases without image or label, one for each map. BenchError when one has no brain mask or is a test case."""
     cases = []
-    for name in sorted(maps):
+    for name, path in sorted(maps.items()):
+        if name in dataset.test_ids:
+            raise BenchError(f"{path} is of the test case {name}: thresholds are learned on healthy maps of others.")
         if name not in brains:
-            raise BenchError(f"{folder} holds no brain mask of the healthy case {name}: add it, or leave its map out.")
+            raise BenchError(
+                f"The healthy case {name} has no brain mask: put {name}_desc-brain_mask.nii.gz beside {path}, name "
+                "the folder of brain masks with --brain-masks, or leave its map out."
+            )
         mask, affine = read_mask(brains[name])
         cases.append(Case(name, np.empty((0, *mask.shape), np.float32), mask, None, affine, ()))
     return cases

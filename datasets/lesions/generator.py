@@ -7,6 +7,7 @@ bench/contributing/templates/lesion_generator.py.txt.
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
 from types import ModuleType
 from typing import ClassVar
@@ -46,6 +47,17 @@ class LesionGenerator(ABC):
 
         Raises:
             BenchError: For scans or settings that it cannot use; the scan is set aside with that sentence.
+        """
+
+    def check(self, settings: LesionSettings, seeds: Sequence[int]) -> None:  # noqa: B027  most have nothing to check
+        """Look at what the settings name before anything is learned; nothing unless a generator reads files.
+
+        Args:
+            settings: As in `simulate`.
+            seeds: Those of the cases that lesions will be put into.
+
+        Raises:
+            BenchError: When one of the cases could not be made, in a sentence that names the file.
         """
 
 

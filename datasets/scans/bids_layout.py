@@ -1,5 +1,6 @@
 """Find subjects in a folder with BIDS or BIDS derivative file names; nothing is opened here."""
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +9,13 @@ from typing import TypeVar
 
 from bench.errors import BenchError
 from datasets.dataset import SetAside
-from datasets.scans.names import Name, parsed, subject_of
+from datasets.scans.listing import Listing, listed, not_used
+from datasets.scans.names import OWN, Name, is_nifti, is_volume, parsed, role, says_lesion, subject_of
 
 CHANNELS = ("T1w", "T2w")  # the first one is required
+# Of a path below the root: the derivative, the subject's folder.
+LAYOUT = re.compile(r"(derivatives/[^/]+/)?(sub-[^/]+)/(?:ses-[^/]+/)?anat/[^/]+")
+SUBJECT = re.compile(r"sub-[^/_.]+")
 
 
 @dataclass(frozen=True)
@@ -35,70 +40,145 @@ class SubjectFiles:
         }
 
 
-FileT = TypeVar("FileT", Path, Name)
+@dataclass(frozen=True)
+class Folder:
+    """The subjects found in one folder, and those set aside.
+
+    splits: subject -> split, where they are named; table: the file that names them.
+    notes: what else is to be said, each a sentence.
+    """
+
+    root: Path
+    subjects: list[SubjectFiles]
+    set_aside: list[SetAside]
+    splits: dict[str, str] | None = None
+    table: Path = Path("participants.tsv")
+    notes: tuple[str, ...] = ()
 
 
-def find_subjects(root: Path) -> tuple[list[SubjectFiles], list[SetAside]]:
-    """The subjects of a folder, sorted by id, and those whose files are ambiguous or incomplete.
+@dataclass(frozen=True)
+class Placed:
+    """A NIfTI file in an anat/ folder: its name, and the derivative it lies in, "" for the folder's own."""
 
-    BenchError when the folder is not there or holds no T1w image with a BIDS name.
+    name: Name
+    derivative: str
+
+    @property
+    def path(self) -> Path:
+        return self.name.path
+
+    @property
+    def role(self) -> str:
+        return role(self.path, in_lesion_folder=says_lesion(Path(self.derivative)))
+
+    def is_channel(self, channel: str) -> bool:
+        """Whether it is an image of that channel."""
+        return self.name.suffix == channel
+
+
+FileT = TypeVar("FileT", Path, Placed)
+
+
+def find_subjects(root: Path, without: Path | None = None) -> Folder:
+    """The subjects of a folder, sorted by id, and those that cannot be used or that may be patients.
+
+    A subject of whom any name below the folder speaks of a lesion is found with its lesion mask or set aside.
+    without: a folder below that is not looked into. BenchError when the folder is not there or holds no T1w image with
+    a BIDS name.
     """
     if not root.is_dir():
         raise BenchError(f"The folder {root} does not exist; check --root and --train-root.")
-    raw = by_id(bids_names(root))
-    derived = by_id(bids_names(root, "derivatives/*/"))
-    if not any(name.suffix == CHANNELS[0] for names in raw.values() for name in names):
+    listing = listed(root, without)
+    volumes = [path for path in listing.files if is_volume(path)]
+    problems = bad_folders(root, listing)
+    found = placed_files(root, volumes)
+    if not any(one.is_channel(CHANNELS[0]) and not one.derivative for files in found.values() for one in files):
+        first = f"; the first problem: {next(iter(problems.values()))}" if problems else "."
         raise BenchError(
             f"{root} holds no T1w image with a BIDS name, such as sub-01/anat/sub-01_T1w.nii.gz; "
-            "point --root at the folder that contains the sub-* folders."
+            f"point --root at the folder that contains the sub-* folders{first}"
         )
-    everything = [name for found in (raw, derived) for names in found.values() for name in names]
-    patients = {name.subject for name in everything if name.is_lesion_mask}
-    found, set_aside = [], []
-    for case_id in sorted(raw.keys() | derived.keys()):
+    lesions = signs_of_lesions(root, volumes)
+    subjects, set_aside = [], []
+    for case_id in sorted(found):
         try:
-            files = subject_files(case_id, raw[case_id], derived[case_id])
-            if files.lesion_mask is None and files.subject in patients:
-                raise BenchError(f"{case_id} has no lesion mask, but another session of {files.subject} has.")
-            found.append(files)
+            if subject_of(case_id) in problems:
+                raise BenchError(problems[subject_of(case_id)])
+            files = subject_files(case_id, found[case_id])
+            if files.lesion_mask is None and files.subject in lesions:
+                raise BenchError(unmasked_patient(files, lesions[files.subject]))
+            subjects.append(files)
         except BenchError as problem:
             set_aside.append(SetAside(case_id, str(problem)))
-    return found, set_aside
+    known = {path.name for path in listing.folders if path.parent == root and path.name.startswith("sub-")}
+    for subject in sorted((known | problems.keys()) - {subject_of(case_id) for case_id in found}):
+        set_aside.append(SetAside(subject, problems.get(subject, f"{subject} has no T1w image.")))
+    told = {one.path for case in set_aside for one in found.get(case.id, [])}
+    used = {path for files in subjects for path in files.paths(tuple(files.images)).values()}
+    unused = [path for path in volumes if path not in used | told]
+    return Folder(root, subjects, set_aside, notes=tuple(unopened(root, listing) + why_not_used(unused)))
 
 
-def bids_names(root: Path, below: str = "") -> list[Name]:
-    """All NIfTI files of anat/ folders whose name starts with sub- and ends with a suffix."""
-    paths = [
-        path
-        for level in ("sub-*/anat/", "sub-*/ses-*/anat/")
-        for path in sorted(root.glob(f"{below}{level}sub-*_*.nii*"))
-    ]
-    return [name for name in map(parsed, paths) if name is not None]
+def placed_files(root: Path, volumes: Sequence[Path]) -> dict[str, list[Placed]]:
+    """Subject or session -> the NIfTI files in its anat/ folders, its own first."""
+    found: defaultdict[str, list[Placed]] = defaultdict(list)
+    for path in volumes:
+        place, name = LAYOUT.fullmatch(path.relative_to(root).as_posix()), parsed(path)
+        if place and name and name.subject == place[2]:
+            found[name.id].append(Placed(name, place[1] or ""))
+    return {case_id: sorted(files, key=lambda one: one.derivative) for case_id, files in found.items()}
 
 
-def by_id(names: Sequence[Name]) -> defaultdict[str, list[Name]]:
-    """Subject or session -> the names of its files."""
-    found: defaultdict[str, list[Name]] = defaultdict(list)
-    for name in names:
-        found[name.id].append(name)
-    return found
+def bad_folders(root: Path, listing: Listing) -> dict[str, str]:
+    """Subject -> why it is set aside whatever else there is: a folder that cannot be opened, a file of another one."""
+    problems = {}
+    for path in listing.unreadable:
+        for subject in SUBJECT.findall(path.relative_to(root).as_posix()):
+            problems[subject] = f"{path} cannot be opened; check its permissions, or fetch its content if it is a link."
+    for path in filter(is_nifti, listing.files):
+        place, name = LAYOUT.fullmatch(path.relative_to(root).as_posix()), parsed(path)
+        if place and name and name.subject != place[2]:
+            problems[place[2]] = f"{path} lies in the folder of {place[2]}, but is called {name.subject}; mend one."
+    return problems
 
 
-def subject_files(case_id: str, raw: list[Name], derived: list[Name]) -> SubjectFiles:
-    """The files of one subject's session. BenchError when it is not clear which to use.
+def signs_of_lesions(root: Path, volumes: Sequence[Path]) -> dict[str, Path]:
+    """Subject -> the first file, in any folder and format, that says by its name or place that this is a patient."""
+    signs: dict[str, Path] = {}
+    for path in volumes:
+        within = path.relative_to(root)
+        if any(says_lesion(Path(part)) for part in within.parts):
+            for subject in SUBJECT.findall(within.as_posix()):
+                signs.setdefault(subject, path)
+    return signs
 
-    raw: of its own folder, where images are taken from; derived: below derivatives/. Masks may be in both.
+
+def unmasked_patient(files: SubjectFiles, sign: Path) -> str:
+    """Why a subject without a lesion mask that can be used is not taken for healthy."""
+    if parsed(sign) and subject_of(files.id) != files.id and f"{files.id}_" not in sign.name:
+        return f"{files.id} has no lesion mask, but another session of {files.subject} has {sign}."
+    return (
+        f"{sign} makes {files.subject} a patient, but is no lesion mask of {files.images['T1w'].name}; "
+        f"put one there as {files.id}_label-lesion_mask.nii.gz, or move the file away."
+    )
+
+
+def subject_files(case_id: str, found: list[Placed]) -> SubjectFiles:
+    """The files of one subject's session, images from its own folder. BenchError when it is not clear which to use.
+
+    Masks may be below derivatives/, too; of those, a lesion mask beside an image of the same subject is that image's.
     """
-    t1w = only_one(case_id, "T1w image", [name for name in raw if name.suffix == "T1w"])
+    own = [one for one in found if not one.derivative]
+    t1w = only_one(case_id, "T1w image", [one for one in own if one.is_channel("T1w")])
     if t1w is None:
         raise BenchError(f"{case_id} has no T1w image.")
-    t2w = only_one(case_id, "T2w image", [name for name in raw if name.suffix == "T2w" and name.space == t1w.space])
-    lesion_masks = [name for name in (*raw, *derived) if name.is_lesion_mask]
-    brain_masks = [name for name in (*raw, *derived) if name.is_brain_mask]
-    lesion_mask = only_one(case_id, "lesion mask", in_space(lesion_masks, t1w))
-    if lesion_masks and lesion_mask is None:
-        raise BenchError(f"{lesion_masks[0].path} is not in the space of {t1w.path.name}; resample it to that.")
-    brain_mask = only_one(case_id, "brain mask", in_space(brain_masks, t1w))
+    space = t1w.name.space or OWN
+    t2w_images = [one for one in own if one.is_channel("T2w") and (one.name.space or OWN) == space]
+    t2w = only_one(case_id, "T2w image", t2w_images)
+    brain_masks = in_space([one for one in found if one.role == "brain mask"], space)
+    own_brain_masks = [one for one in brain_masks if not one.derivative]
+    brain_mask = only_one(case_id, "brain mask", own_brain_masks or brain_masks)
+    lesion_mask = lesion_mask_of(case_id, t1w, found)
     return SubjectFiles(
         id=case_id,
         images={"T1w": t1w.path} | ({"T2w": t2w.path} if t2w else {}),
@@ -107,14 +187,52 @@ def subject_files(case_id: str, raw: list[Name], derived: list[Name]) -> Subject
     )
 
 
-def in_space(masks: list[Name], image: Name) -> list[Name]:
-    """Those masks that name the image's space, or none."""
-    return [mask for mask in masks if mask.space in (image.space, None)]
+def lesion_mask_of(case_id: str, t1w: Placed, found: list[Placed]) -> Placed | None:
+    """The lesion mask of a T1w image; those called _mask go before others. BenchError when there are only others'."""
+    lesions = [one for one in found if one.role == "lesion"]
+    image_beside = {one.derivative: one for one in found if one.derivative and one.name.suffix in CHANNELS}
+    drawn_here = [one for one in lesions if one.derivative not in image_beside]
+    fitting = in_space(drawn_here, t1w.name.space or OWN)
+    if drawn_here and not fitting:
+        raise BenchError(f"{drawn_here[0].path} is not in the space of {t1w.path.name}; resample it to that.")
+    if lesions and not drawn_here:
+        image = image_beside[lesions[0].derivative].path
+        raise BenchError(
+            f"{lesions[0].path} belongs to {image.name} beside it, not to {t1w.path}; "
+            f"name {image.as_posix().rpartition(f'/{t1w.name.subject}/')[0]} with --root, or move it out of the folder."
+        )
+    masks = [one for one in fitting if one.name.suffix.lower() == "mask"]
+    return only_one(case_id, "lesion mask", masks or fitting)
+
+
+def in_space(masks: list[Placed], space: str) -> list[Placed]:
+    """Those masks that name this space, or none."""
+    return [mask for mask in masks if mask.name.space in (space, None)]
 
 
 def only_one(case_id: str, what: str, files: list[FileT]) -> FileT | None:
     """The one file, None when there is none, BenchError when there are several."""
     if len(files) > 1:
-        listed = ", ".join(file.name for file in files)
+        listed = ", ".join((file if isinstance(file, Path) else file.path).name for file in files)
         raise BenchError(f"{case_id} has {len(files)} files that could be its {what} ({listed}); keep one.")
     return files[0] if files else None
+
+
+def unopened(root: Path, listing: Listing) -> list[str]:
+    """What is said of folders of nobody that cannot be opened."""
+    nobodys = [path for path in listing.unreadable if not SUBJECT.search(path.relative_to(root).as_posix())]
+    return [f"{path} cannot be opened; what is in it is not used." for path in nobodys]
+
+
+def why_not_used(paths: Sequence[Path]) -> list[str]:
+    """What is said of images and masks of a folder that nothing is made of, a sentence for each reason."""
+    formats = [path for path in paths if not is_nifti(path)]
+    strangers = [path for path in paths if is_nifti(path) and parsed(path) is None]
+    others = [path for path in paths if parsed(path)]
+    return [
+        *not_used(formats, "only .nii and .nii.gz are read"),
+        *not_used(strangers, "their names do not begin with sub-"),
+        *not_used(
+            others, "T1w and T2w images are, and masks of brain or lesion, in sub-*/anat and derivatives/*/sub-*/anat"
+        ),
+    ]

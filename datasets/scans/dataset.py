@@ -15,6 +15,7 @@ from datasets.cache import LazyCases
 from datasets.case import Case
 from datasets.dataset import Dataset, SetAside
 from datasets.fingerprint import fingerprint
+from datasets.lesions.checking import check_lesions
 from datasets.lesions.enhancement import enhanced_case
 from datasets.lesions.generator import simulate_lesions
 from datasets.lesions.identity import lesion_identity
@@ -23,8 +24,8 @@ from datasets.preparing import preparation
 from datasets.preparing.preparation import Frame
 from datasets.scans import reading
 from datasets.scans.alignment import REFERENCE_CASES, Alignment, Mode, to_align
-from datasets.scans.bids_layout import CHANNELS, SubjectFiles
-from datasets.scans.inspection import Folder, Subject, usable_subjects
+from datasets.scans.bids_layout import CHANNELS, Folder, SubjectFiles
+from datasets.scans.inspection import Subject, usable_subjects
 from datasets.scans.splits import SPLITS, seeded_split
 from datasets.settings import ScanSettings
 
@@ -52,14 +53,20 @@ def scans_dataset(
     splits, without_split = split_subjects(folders[0], usable[0], settings.seed)
     set_aside += without_split
     if healthy is not None:
-        splits["test"], learned_from = test_only(folder, usable[1], splits)
-        set_aside += learned_from
+        patients = [subject for subject in splits["test"] if subject.files.lesion_mask]
+        set_aside += [
+            SetAside(one.id, f"{one.id} has a lesion mask; {healthy.root} is to learn from.") for one in patients
+        ]
+        splits["test"], not_tested = test_only(folder, usable[1], splits)
+        set_aside += not_tested
     for split, subjects in splits.items():
         if not subjects:
-            raise BenchError(empty_split(split, folders, usable))
+            raise BenchError(empty_split(split, folders, usable) + first_problem(set_aside))
     frame = preparation.training_frame([subject.extent for subject in splits["train"]])
     tests = sorted(splits["test"], key=lambda subject: subject.id)[: settings.cases]
     kinds: list[Kind] = ["real lesions" if s.files.lesion_mask else "simulated lesions" for s in tests]
+    simulated = [subject.id for subject, kind in zip(tests, kinds, strict=True) if kind == "simulated lesions"]
+    check_lesions(settings.lesions, settings.seed, simulated, cache_folder)
     aligned = to_align(settings.align, frame, splits["train"], [*splits["validation"], *tests])
     preparer = Preparer(settings, cache_folder, channels, frame, splits["train"], aligned)
     training_fingerprint = fingerprint(
@@ -73,7 +80,7 @@ def scans_dataset(
     description = {
         "folder": " to learn from, test: ".join(str(each.root) for each in folders),
         "subjects": ", ".join(f"{len(subjects)} {split}" for split, subjects in splits.items()),
-        "split": "named in participants.tsv" if folders[0].splits else f"80/10/10, seed {settings.seed}",
+        "split": f"named in {folders[0].table.name}" if folders[0].splits else f"80/10/10, seed {settings.seed}",
         "test cases": test_description(kinds, settings.lesions),
         "channels": ", ".join(channels) + left_out,
         "box": f"{' x '.join(map(str, frame.shape))} voxels of 2 mm, {shared}",
@@ -97,6 +104,7 @@ def scans_dataset(
         ),
         description=description,
         set_aside=tuple(set_aside),
+        notes=tuple(note for each in folders for note in each.notes),
     )
 
 
@@ -118,15 +126,14 @@ def split_subjects(
     Those with a lesion mask are test cases whatever the table says.
     """
     healthy = [subject for subject in usable if not subject.files.lesion_mask]
-    by_name = folder.splits
-    if by_name is None:
-        by_name = seeded_split((subject.files.subject for subject in healthy), seed)
+    names = (subject.files.subject for subject in healthy)
+    by_name = folder.splits if folder.splits is not None else seeded_split(names, seed)
     splits: dict[str, list[Subject]] = {split: [] for split in SPLITS}
     set_aside = []
     for subject in sorted(usable, key=lambda one: one.id):
         split = "test" if subject.files.lesion_mask else by_name.get(subject.files.subject)
         if split is None:
-            set_aside.append(SetAside(subject.id, f"{subject.id} has no split in participants.tsv."))
+            set_aside.append(SetAside(subject.id, f"{subject.id} has no split in {folder.table.name}."))
         else:
             splits[split].append(subject)
     return splits, set_aside
@@ -135,28 +142,47 @@ def split_subjects(
 def test_only(
     folder: Folder, usable: Sequence[Subject], splits: dict[str, list[Subject]]
 ) -> tuple[list[Subject], list[SetAside]]:
-    """Of a folder beside a healthy one: all subjects, or those its table names; and those that are learned from."""
-    seen = {subject.image for split in ("train", "validation") for subject in splits[split]}
+    """Of a folder beside a healthy one: its subjects, or those its table marks test, that are not learned from.
+
+    One that is learned from is known by its name, as with lesions simulated in healthy scans, or by its image.
+    """
+    learned_from = [subject for split in ("train", "validation") for subject in splits[split]]
+    by_image = {subject.image: subject for subject in learned_from}
+    by_name = {subject.files.subject: subject for subject in learned_from}
     kept, set_aside = [], []
     for subject in usable:
-        if subject.image in seen:
-            set_aside.append(SetAside(subject.id, f"{subject.id} is also in the folder to learn from."))
-        elif folder.splits is None or folder.splits.get(subject.files.subject) == "test":
+        if twin := by_image.get(subject.image):
+            reason = f"{subject.id} is also in the folder to learn from: its image is that of {twin.id} there."
+        elif twin := by_name.get(subject.files.subject):
+            reason = (
+                f"{subject.id} is also in the folder to learn from, as {twin.files.images['T1w']}; "
+                "rename it there or here if they are different people."
+            )
+        elif folder.splits is not None and folder.splits.get(subject.files.subject) != "test":
+            reason = f"{subject.id} is not marked test in {folder.table}."
+        else:
             kept.append(subject)
+            continue
+        set_aside.append(SetAside(subject.id, reason))
     return kept, set_aside
 
 
 def empty_split(split: str, folders: Sequence[Folder], usable: Sequence[Sequence[Subject]]) -> str:
     """Why there is no subject for a split, and what to do."""
     if split == "test":
-        return f"{folders[-1].root} has no test subject; mark some in participants.tsv or add subjects."
+        return f"{folders[-1].root} has no test subject; mark some in participants.tsv or add subjects"
     healthy = sum(not subject.files.lesion_mask for subject in usable[0])
     if healthy < 2:
         return (
             f"{folders[0].root} has {healthy} healthy subject(s) to learn from, at least 2 are needed; "
-            "name a folder of healthy subjects with --train-root."
+            "name a folder of healthy subjects with --train-root"
         )
-    return f"{folders[0].root / 'participants.tsv'} puts no healthy subject into the split {split}; add some."
+    return f"{folders[0].root / folders[0].table} puts no healthy subject into the split {split}; add some"
+
+
+def first_problem(set_aside: Sequence[SetAside]) -> str:
+    """The end of a sentence on subjects that are lacking: who of them is there, but set aside."""
+    return f"; {len(set_aside)} set aside, the first: {set_aside[0].reason}" if set_aside else "."
 
 
 def test_description(kinds: Sequence[Kind], settings: LesionSettings) -> str:

@@ -1,5 +1,6 @@
 """Look at every subject once: is it usable, what is its content, where does its brain lie."""
 
+import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -17,35 +18,26 @@ from datasets.fingerprint import file_hash, fingerprint
 from datasets.preparing import preparation
 from datasets.preparing.preparation import Extent
 from datasets.scans import reading
-from datasets.scans.bids_layout import SubjectFiles
+from datasets.scans.bids_layout import Folder, SubjectFiles
 
-
-@dataclass(frozen=True)
-class Folder:
-    """The subjects found in one folder, those set aside, and their named splits (subject -> split) if any."""
-
-    root: Path
-    subjects: list[SubjectFiles]
-    set_aside: list[SetAside]
-    splits: dict[str, str] | None = None
+NOTE = 2  # what is remembered of a subject: raise it when that changes
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A usable subject: its files, the hash of each by its role, and where its brain lies on its grid."""
+    """A usable subject: its files, the hash of each by its role, and where its brain lies on its grid.
+
+    image: hash of the first channel's values, by which an image is known under another name or compressed anew.
+    """
 
     files: SubjectFiles
     content: dict[str, str]
     extent: Extent
+    image: str
 
     @property
     def id(self) -> str:
         return self.files.id
-
-    @property
-    def image(self) -> str:
-        """The hash by which one and the same image is known under another name."""
-        return next(iter(self.content.values()))
 
 
 def usable_subjects(
@@ -66,11 +58,12 @@ def usable_subjects(
     for files, result in zip(folder.subjects, results, strict=True):
         if isinstance(result, str):
             set_aside.append(SetAside(files.id, result))
-        elif result.image in usable:
-            twin = usable[result.image].id
-            set_aside.append(SetAside(files.id, f"{files.id} has the same image as {twin}; remove one."))
-        else:
-            usable[result.image] = result
+            continue
+        kept = usable.setdefault(result.image, result)
+        if kept is not result:
+            if result.files.lesion_mask and not kept.files.lesion_mask:  # one is a patient, so both are
+                kept, result, usable[result.image] = result, kept, result
+            set_aside.append(SetAside(result.id, f"{result.id} has the same image as {kept.id}; remove one."))
     if not usable:
         problems = [*folder.set_aside, *set_aside]
         problem = f"; the first problem: {problems[0].reason}" if problems else "."
@@ -85,23 +78,26 @@ def inspected(files: SubjectFiles, channels: tuple[str, ...], cache_folder: Path
     """
     paths = files.paths(channels)
     stamps = [file_stamp(path) for path in paths.values()]
-    note = cache_folder / "inspected" / f"{fingerprint([reading.VERSION, list(paths), stamps])}.json"
+    note = cache_folder / "inspected" / f"{fingerprint([reading.VERSION, NOTE, list(paths), stamps])}.json"
     if note.exists():
         known = json.loads(note.read_text())
         grid = NativeGrid(tuple(known["shape"]), np.array(known["affine"]))
-        return Subject(files, known["content"], Extent(grid, tuple(known["first"]), tuple(known["last"])))
+        extent = Extent(grid, tuple(known["first"]), tuple(known["last"]))
+        return Subject(files, known["content"], extent, known["image"])
     scan = reading.read_scan(files, channels)
     extent = preparation.extent(scan.brain_mask, scan.affine)
     content = {role: file_hash(path) for role, path in paths.items()}
+    image = hashlib.sha256(np.ascontiguousarray(scan.images[0]).tobytes()).hexdigest()
     remembered = {
         "content": content,
+        "image": image,
         "shape": extent.grid.shape,
         "affine": extent.grid.affine.tolist(),
         "first": extent.first,
         "last": extent.last,
     }
     write_json(note, remembered)
-    return Subject(files, content, extent)
+    return Subject(files, content, extent, image)
 
 
 def file_stamp(path: Path) -> list[Any]:

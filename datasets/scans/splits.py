@@ -1,13 +1,25 @@
 """Which subjects train, validate and test: named in participants.tsv, or drawn by seed."""
 
-import csv
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import BenchError
 from bench.seeds import numpy_generator
+from datasets.scans.listing import not_used, tables_in
+from datasets.scans.names import subject_of
+from datasets.tables import read_table
 
 SPLITS = ("train", "validation", "test")
+TABLES = ("participants.tsv", "participants.csv")  # the first one that is there counts
+
+
+@dataclass(frozen=True)
+class NamedSplits:
+    """Subject ("sub-01") -> split, and the table that says so."""
+
+    path: Path
+    by_subject: dict[str, str]
 
 
 def seeded_split(subjects: Iterable[str], seed: int) -> dict[str, str]:
@@ -25,26 +37,42 @@ def seeded_split(subjects: Iterable[str], seed: int) -> dict[str, str]:
     }
 
 
-def named_splits(root: Path) -> dict[str, str] | None:
-    """Subject ("sub-01") -> split from the `split` column of root/participants.tsv; None without that column.
+def named_splits(root: Path) -> tuple[NamedSplits | None, list[str]]:
+    """The splits of the column `split` of root/participants.tsv, None without it; and what is said of tables.
 
-    Subjects without a value (empty or n/a) are left out. BenchError for a value that is no split.
+    Subjects without a value (empty or n/a) are left out. BenchError for a value that is no split, for two splits of
+    one subject, and for splits whose subjects are not named.
     """
-    path = root / "participants.tsv"
-    if not path.exists():
-        return None
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter="\t")
-        if reader.fieldnames is None or not {"participant_id", "split"} <= set(reader.fieldnames):
-            return None
-        splits = {}
-        for row in reader:
-            split = (row["split"] or "").strip().lower()
-            if split in ("", "n/a"):
-                continue
-            if split not in SPLITS:
-                raise BenchError(
-                    f"{path}, line {reader.line_num}: the split '{split}' must be train, validation or test."
-                )
-            splits["sub-" + row["participant_id"].strip().removeprefix("sub-")] = split
-    return splits
+    tables = tables_in(root)
+    path = next((path for name in TABLES for path in tables if path.name.lower() == name), None)
+    notes = not_used([one for one in tables if one != path], f"splits are named in {TABLES[0]} alone")
+    if path is None:
+        return None, notes
+    table = read_table(path)
+    if "split" not in table.columns:
+        if len(table.columns) == 1 and "split" in table.columns[0]:
+            raise BenchError(f"{path} is one column, {table.columns[0]!r}; part its values by tabs.")
+        columns = ", ".join(table.columns) or "none"
+        return None, [*notes, f"{path} names no splits: it has no column `split` (its columns: {columns})."]
+    if "participant_id" not in table.columns:
+        raise BenchError(f"{path} has a column split, but no column participant_id; add it.")
+    for column in ("participant_id", "split"):
+        table.needs_one(column)
+    splits: dict[str, str] = {}
+    lines: dict[str, int] = {}
+    for row in table.rows:
+        split, participant = row.values["split"].lower(), row.values["participant_id"]
+        if split in ("", "n/a"):
+            continue
+        if split not in SPLITS:
+            raise BenchError(f"{path}, line {row.line}: the split '{split}' must be train, validation or test.")
+        if not participant:
+            raise BenchError(f"{path}, line {row.line}: the split {split} has no participant_id; name the subject.")
+        subject = subject_of("sub-" + participant.removeprefix("sub-"))
+        if splits.setdefault(subject, split) != split:
+            raise BenchError(
+                f"{path}, lines {lines[subject]} and {row.line}: {subject} is in {splits[subject]} and in {split}; "
+                "keep one."
+            )
+        lines.setdefault(subject, row.line)
+    return NamedSplits(path, splits), notes

@@ -148,11 +148,11 @@ def test_a_real_lesion_mask_keeps_its_place(cohort, load):
 
 def test_patients_with_a_healthy_folder_to_learn_from(cohort, load, tmp_path):
     patients = type(cohort)(tmp_path / "patients")
-    patients.add("sub-00", 60, "T2w", "label-lesion_mask")
+    patients.add("sub-ms", 60, "T2w", "label-lesion_mask")
     with pytest.raises(BenchError, match=r"0 healthy subject.*--train-root"):
         load(patients.root)
     dataset = load(patients.root, train_root=cohort.root)
-    assert dataset.test_ids == ("sub-00",)
+    assert dataset.test_ids == ("sub-ms",)
     assert dataset.test[0].lesion_mask.sum() == 27
     alone = load(cohort.root)
     assert dataset.training_fingerprint == alone.training_fingerprint  # components are shared

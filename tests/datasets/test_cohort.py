@@ -64,3 +64,12 @@ def test_unusable_tables(scans, load, table, tmp_path):
     table.write_text("a,b\n1,2\n")
     with pytest.raises(BenchError, match="needs a column of ids"):
         load(scans.root, name="cohort", table=table)
+
+
+def test_decimal_commas_semicolons_and_what_is_no_number(tmp_path):
+    path = tmp_path / "cbcl.csv"
+    path.write_text("SubjectKey;cbcl_total_t;Cbcl_syn_T\nHCD01;66,5;40\nHCD02;40;n/a\n")
+    assert highest_t_scores(path) == {"sub-HCD01": 66.5, "sub-HCD02": 40}
+    path.write_text("subjectkey,cbcl_total_t\nHCD01,40\nHCD02,70+\n")
+    with pytest.raises(BenchError, match=r"cbcl.csv, line 3: cbcl_total_t is '70\+'; mend it or leave it empty\."):
+        highest_t_scores(path)

@@ -45,3 +45,30 @@ def test_an_empty_folder_names_the_page(scans, load):
         load(scans.root, name="ixi")
     with pytest.raises(BenchError, match=r"brain-development.org"):
         load(None, name="ixi")
+
+
+def test_a_lesion_mask_is_no_brain_mask_and_makes_a_patient(ixi, load):
+    ixi.write(ixi.root / "IXI-T1/IXI000-HH-120-T1_lesion_mask.nii.gz", ixi.lesion())
+    for k in (8, 9):
+        scan = f"IXI{k:03d}-HH-12{k}"
+        ixi.write(ixi.root / f"{scan}-T1.NII.GZ", ixi.brain(k))
+        ixi.write(ixi.root / f"{scan}-T2.nii.gz", ixi.brain(k + 50))
+    ixi.write(ixi.root / "other.nii.gz", ixi.brain(1))
+    dataset = load(ixi.root, name="ixi")
+    assert "T1_lesion_mask.nii.gz makes sub-IXI000 a patient" in dataset.set_aside[0].reason
+    assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 4
+    assert dataset.notes[0].startswith("1 file is not used") and "other.nii.gz" in dataset.notes[0]
+
+
+def test_two_scans_of_one_person_count_once(ixi, load):
+    for channel in ("T1", "T2"):
+        ixi.write(ixi.root / f"IXI000-Guys-999-{channel}.nii.gz", ixi.brain(9))
+    reasons = [one.reason for one in load(ixi.root, name="ixi").set_aside]
+    assert any("sub-IXI000 has another scan, IXI000-" in reason for reason in reasons)
+
+
+def test_links_to_folders_are_followed(ixi, load, tmp_path):
+    (tmp_path / "linked").mkdir()
+    for folder in ("IXI-T1", "IXI-T2"):
+        (tmp_path / "linked" / folder).symlink_to(ixi.root / folder)
+    assert load(tmp_path / "linked", name="ixi").fingerprint == load(ixi.root, name="ixi").fingerprint

@@ -44,7 +44,7 @@ def healthy(tmp_path):
 def test_images_change_only_under_the_mask_and_are_found_as_patients(healthy, tmp_path):
     settings = LesionSettings(set="plain", lesion_load_ml=5)
     assert simulate_folder(healthy, tmp_path / "out", settings, 0, SilentReporter()) == 2
-    subjects, _ = find_subjects(tmp_path / "out")
+    subjects = find_subjects(tmp_path / "out").subjects
     assert [(s.id, sorted(s.images)) for s in subjects] == [("sub-1", ["T1w", "T2w"]), ("sub-2", ["T1w"])]
     for files in subjects:
         mask = nibabel.load(files.lesion_mask).get_fdata() > 0

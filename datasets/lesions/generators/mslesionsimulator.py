@@ -3,6 +3,7 @@
 docs/datasets.md says what is done at each stage, from mask to intensities.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from bench.errors import BenchError
 from bench.seeds import numpy_generator
 from datasets.case import Affine, BoolArray, FloatArray
 from datasets.lesions.generator import LesionGenerator
-from datasets.lesions.masks import subject_lesions
+from datasets.lesions.masks import draw_masks, subject_lesions
 from datasets.lesions.resolution import FWHM_PER_SD, estimate_fwhm_mm
 from datasets.lesions.sets import DEFAULT_GENERATOR
 from datasets.lesions.settings import LesionSettings
@@ -68,6 +69,14 @@ class MSLesionSimulator(LesionGenerator):
             field = lesion_field(kept, RATIOS[channel], sigma_mm / spacing_mm(scan.affine), seed, channel, noisy)
             image[scan.brain_mask] *= field[scan.brain_mask]
         return result, changed
+
+    def check(self, settings: LesionSettings, seeds: Sequence[int]) -> None:
+        """Read the masks of an atlas that these cases will draw; they do not depend on the scans."""
+        if settings.atlas is None:
+            return
+        shapes = lesion_shapes(settings.atlas)
+        for seed in seeds:
+            draw_masks(shapes, settings.lesion_load_ml * 1000, numpy_generator(seed, "lesion masks"))
 
 
 def spacing_mm(affine: Affine) -> FloatArray:

@@ -207,6 +207,113 @@ def test_mistakes_are_one_sentence(folders, arguments, sentence, monkeypatch):
     assert sentence in shown.output and shown.stderr.strip().count("\n") == 0
 
 
+def test_links_and_capitals_are_seen(folders):
+    for folder in ("labels", "maps"):
+        for path in (folders / folder).glob("sub-2_*"):
+            (folders / "pool" / folder).mkdir(parents=True, exist_ok=True)
+            path.rename(folders / "pool" / folder / path.name)
+        (folders / folder / "sub-2").symlink_to(folders / "pool" / folder)
+        for path in (folders / folder).glob("sub-1_*"):
+            path.rename(path.with_name(path.name.replace(".nii.gz", ".NII.GZ")))
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 0 and "3/3" in shown.output
+
+
+def test_hyphens_in_ids_as_bench_run_takes_them(folders):
+    for folder in ("labels", "maps"):
+        for path in (folders / folder).glob("sub-2_*"):
+            path.rename(path.with_name(path.name.replace("sub-2_", "sub-MS-01_")))
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 0 and "sub-MS-01" in [case.id for case in only_run(folders).cases]
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("labels/Patient3_lesion.nii.gz", "Patient3_lesion.nii.gz cannot be paired, its name does not begin with a"),
+        ("labels/sub-4_dseg.nii.gz", "sub-4_dseg.nii.gz does not say that it is a label, as sub-1_label-lesion_mask"),
+        ("labels/sub-2_lesion.nii.gz", "sub-2 has two files that could be its label"),
+    ],
+)
+def test_labels_that_cannot_be_paired_stop_the_command(folders, file, sentence):
+    write(folders / file, volumes(1)[1])
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 2 and sentence in shown.output and str(folders / file) in shown.output
+
+
+def test_a_label_under_another_id_counts_as_a_case_without_a_map(folders):
+    write(folders / "labels" / "sub-02a-2_label-lesion_mask.nii.gz", volumes(1)[1])
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 1 and "3/4" in shown.output
+
+
+def test_files_that_are_not_used_are_named(folders):
+    write(folders / "labels" / "template_T1w.nii.gz", volumes(1)[2])
+    write(folders / "labels" / "sub-9_desc-brain_mask.nii.gz", volumes(1)[0])
+    write(folders / "maps" / "Patient3_anomaly.nii.gz", volumes(1)[2])
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 0
+    assert f"1 file is not used, such as {folders / 'labels/template_T1w.nii.gz'}: their names" in shown.output
+    assert "1 subjects in" in shown.output and "have no label, such as sub-9." in shown.output
+    assert "1 maps belong to no test case and are left out, such as" in shown.output
+
+
+def test_images_are_never_labels(folders):
+    evaluate(folders / "maps", "--labels", folders / "labels")
+    before = only_run(folders)
+    for index, name in enumerate(IDS):
+        label = folders / "labels" / f"{name}_label-lesion_mask.nii.gz"
+        label.rename(folders / "labels" / f"{name}_seg.nii.gz")
+        for image in ("desc-lesionfilled_T1w", "FLAIR", "t1ce"):
+            write(folders / "labels" / f"{name}_{image}.nii.gz", volumes(index)[2])
+    assert evaluate(folders / "maps", "--labels", folders / "labels").exit_code == 0
+    assert [case.metrics for case in only_run(folders).cases] == [case.metrics for case in before.cases]
+
+
+def test_a_bare_mask_beside_a_label_is_that_of_the_brain(folders):
+    for name in IDS:
+        brain = folders / "labels" / f"{name}_desc-brain_mask.nii.gz"
+        brain.rename(folders / "labels" / f"{name}_mask.nii.gz")
+    assert evaluate(folders / "maps", "--labels", folders / "labels").exit_code == 0
+
+
+def test_two_images_beside_a_brain_mask_do_no_harm(folders):
+    for image in ("T1w", "desc-brain_T1w"):
+        write(folders / "labels" / f"sub-1_{image}.nii.gz", volumes(0)[2])
+    assert evaluate(folders / "maps", "--labels", folders / "labels").exit_code == 0
+
+
+def test_a_link_without_content_is_one_sentence(folders):
+    label = folders / "labels" / "sub-2_label-lesion_mask.nii.gz"
+    label.unlink()
+    label.symlink_to("gone.nii.gz")
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 2 and f"{label} cannot be opened; fetch its content if it is a link." in shown.output
+
+
+@pytest.mark.parametrize("brains", [None, "healthy", "brains"])
+def test_no_brain_is_made_of_a_healthy_map(folders, brains):
+    for name in ("sub-8", "sub-9"):
+        write(folders / "healthy" / f"{name}_anomaly.nii.gz", volumes(8)[2])
+    write(folders / "brains" / "sub-8.nii.gz", volumes(8)[0])
+    for name in IDS:
+        write(folders / "brains" / f"{name}.nii.gz", volumes(8)[0])
+    options = ("--labels", folders / "labels", "--healthy-maps", folders / "healthy", "--protocol", "paper-fpr5")
+    if brains:
+        for path in (folders / "labels").glob("*brain*"):
+            write(folders / "healthy" / path.name, volumes(8)[0])
+        options += ("--brain-masks", folders / brains)
+    shown = evaluate(folders / "maps", *options)
+    lacking = "sub-9" if brains == "brains" else "sub-8"
+    assert shown.exit_code == 2 and f"The healthy case {lacking} has no brain mask: put {lacking}_desc" in shown.output
+
+
+def test_thresholds_are_not_learned_on_test_cases(folders):
+    options = ("--labels", folders / "labels", "--healthy-maps", folders / "maps", "--protocol", "paper-fpr5")
+    shown = evaluate(folders / "maps", *options)
+    assert shown.exit_code == 2 and "is of the test case sub-1: thresholds are learned on healthy maps" in shown.output
+
+
 def test_healthy_maps_give_the_deployable_threshold(folders):
     values = []
     for index, name in enumerate(("sub-8", "sub-9")):
