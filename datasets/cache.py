@@ -1,14 +1,19 @@
 """Lazy splits, and prepared cases kept as files: one safetensors file a case, voxels of the brain only."""
 
+import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 
+from bench.errors import BenchError
 from bench.files import atomic_path
 from datasets.case import BoolArray, Case, NativeGrid
+
+Arrays: TypeAlias = dict[str, np.ndarray[Any, Any]]
 
 
 class LazyCases(Sequence[Case]):
@@ -39,22 +44,23 @@ class LazyCases(Sequence[Case]):
 
 
 def kept_case(path: Path, make: Callable[[], Case]) -> Case:
-    """The case kept in a file; made and kept when the file is not there or is damaged."""
-    from safetensors import SafetensorError
-
+    """The case kept in a file; made and kept when the file is not there or, which is said, damaged."""
     try:
         return read_case(path)
-    except (FileNotFoundError, SafetensorError):
-        case = make()
-        write_case(path, case)
-        return case
+    except FileNotFoundError:
+        pass
+    except BenchError as problem:
+        logging.getLogger(__name__).warning("%s It is made anew.", problem)
+    case = make()
+    write_case(path, case)
+    return case
 
 
 def write_case(path: Path, case: Case) -> None:
     """Write a prepared case, atomically. Its image must be -1 outside the brain mask: that is not stored."""
     from safetensors.numpy import save_file
 
-    arrays: dict[str, Any] = {
+    arrays: Arrays = {
         "image": case.image[:, case.brain_mask],
         "brain_mask": np.packbits(case.brain_mask),
         "affine": case.affine,
@@ -66,17 +72,37 @@ def write_case(path: Path, case: Case) -> None:
         arrays["native_affine"] = case.native.affine
         words["native_shape"] = case.native.shape
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    text = json.dumps(words)
     with atomic_path(path) as temporary:
-        save_file(contiguous, temporary, metadata={"case": json.dumps(words)})
+        save_file(contiguous, temporary, metadata={"case": text, "sha256": checksum(text, contiguous)})
 
 
 def read_case(path: Path) -> Case:
-    """The inverse of `write_case`, bit for bit. FileNotFoundError, or SafetensorError when damaged."""
-    from safetensors import safe_open
+    """The inverse of `write_case`, bit for bit. FileNotFoundError, or BenchError when damaged."""
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(path, framework="numpy") as file:
-        words = json.loads(file.metadata()["case"])
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata()
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
+        if metadata.get("sha256", kept := checksum(metadata["case"], arrays)) != kept:  # older files have none
+            raise ValueError("the checksum differs")
+        return _case(json.loads(metadata["case"]), arrays)
+    except (SafetensorError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise BenchError(f"{path} is damaged.") from error
+
+
+def checksum(text: str, arrays: Arrays) -> str:
+    """SHA-256 of all that is kept of a case."""
+    digest = hashlib.sha256(text.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array)
+    return digest.hexdigest()
+
+
+def _case(words: dict[str, Any], arrays: Arrays) -> Case:
+    """The case of what was kept of it."""
     shape = tuple(words["shape"])
     brain_mask = unpacked(arrays["brain_mask"], shape)
     image = np.full((len(words["channels"]), *shape), -1, np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
+ScoreArray: TypeAlias = npt.NDArray[np.floating]  # an anomaly map made elsewhere, float32 or float64
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 Affine: TypeAlias = npt.NDArray[np.float64]
 

@@ -4,12 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.files import save_nifti, write_json, write_text
+from bench.files import save_nifti, write_text
 from bench.reporting import Reporter
+from datasets import output
 from datasets.case import Case
 from datasets.dataset import Dataset
 from datasets.scans.names import anat_folder, subject_of
 from datasets.scans.splits import SPLITS
+
+COMMAND = "bench export"
+PARTS = ("images", "labels")
+COLUMNS = "participant_id\tsplit"
 
 
 def export_dataset(dataset: Dataset, target: Path, splits: Sequence[str], reporter: Reporter) -> int:
@@ -19,14 +24,17 @@ def export_dataset(dataset: Dataset, target: Path, splits: Sequence[str], report
 
     images/sub-X/anat/sub-X_T1w.nii.gz and sub-X_desc-brain_mask.nii.gz, with the splits in participants.tsv;
     labels/sub-X/anat/sub-X_label-lesion_mask.nii.gz for test cases. What is there already is not written again.
-    splits: all when empty. Gives the number of cases. BenchError when the folder holds another dataset.
+    splits: all when empty. Gives the number of cases. BenchError, with nothing touched, when the folder holds another
+    dataset or anything else that this command did not write.
     """
     if unknown := set(splits) - set(SPLITS):
         raise BenchError(f"--split takes {', '.join(SPLITS)}; got {min(unknown)}.")
-    _describe(dataset, target)
-    chosen = {split: getattr(dataset, split) for split in splits or SPLITS}
     table = target / "images" / "participants.tsv"
-    rows = table.read_text(encoding="utf-8").splitlines() if table.exists() else ["participant_id\tsplit"]
+    _check(dataset, target)
+    rows = _rows(table)
+    for part in PARTS:
+        output.note(target / part, COMMAND, f"{dataset.name} {part}", {"Fingerprint": dataset.fingerprint})
+    chosen = {split: getattr(dataset, split) for split in splits or SPLITS}
     with reporter.task("exporting", sum(map(len, chosen.values()))) as tick:
         for split, cases in chosen.items():
             for case in cases:
@@ -37,20 +45,22 @@ def export_dataset(dataset: Dataset, target: Path, splits: Sequence[str], report
     return sum(map(len, chosen.values()))
 
 
-def _describe(dataset: Dataset, target: Path) -> None:
-    """Say which dataset this is; refuse to mix it with another."""
-    for part in ("images", "labels"):
-        path = target / part / "dataset_description.json"
-        words = {
-            "Name": f"{dataset.name} {part}",
-            "BIDSVersion": "1.10.0",
-            "DatasetType": "derivative",
-            "GeneratedBy": [{"Name": "bench export"}],
-            "Fingerprint": dataset.fingerprint,
-        }
-        if path.exists() and dataset.fingerprint not in path.read_text(encoding="utf-8"):
+def _check(dataset: Dataset, target: Path) -> None:
+    """BenchError when the folder holds anything but what was exported of this dataset before."""
+    for part in PARTS:
+        known = output.noted(target / part, COMMAND)
+        if known is not None and known.get("Fingerprint") != dataset.fingerprint:
             raise BenchError(f"{target} holds another dataset already: name an empty folder.")
-        write_json(path, words)
+
+
+def _rows(table: Path) -> list[str]:
+    """The lines of the table of splits, of which the first one names the columns. BenchError when it was changed."""
+    if not table.exists():
+        return [COLUMNS]
+    rows = table.read_text(encoding="utf-8", errors="replace").splitlines()
+    if rows[:1] != [COLUMNS] or any(row.rpartition("\t")[2] not in SPLITS for row in rows[1:]):
+        raise BenchError(f"{table} was changed, it holds more than participant_id and split: name a new folder.")
+    return rows
 
 
 def _write_case(case: Case, target: Path) -> None:

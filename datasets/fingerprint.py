@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench.errors import BenchError
+
 
 def fingerprint(value: Any) -> str:
     """SHA-256 (64 hex digits) of a value made of what JSON knows, dictionaries in any order."""
@@ -13,6 +15,8 @@ def fingerprint(value: Any) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content. OSError when it cannot be read."""
+    """SHA-256 of a file's content. BenchError when it is no file, as with a link without content or a pipe."""
+    if not path.is_file():
+        raise BenchError(f"{path} cannot be opened; fetch its content if it is a link.")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,25 +1,33 @@
-"""`bench simulate-lesions`: a folder of healthy scans, copied with lesions put in and their masks beside."""
+"""A user's own healthy scans with lesions put in and their masks beside."""
 
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from bench.errors import BenchError
 from bench.files import save_nifti
 from bench.reporting import Reporter
 from bench.seeds import derived_seed
+from datasets import output
+from datasets.fingerprint import file_hash, fingerprint
 from datasets.lesions.enhancement import enhanced_scan
 from datasets.lesions.generator import LESION_GENERATORS, simulate_lesions
+from datasets.lesions.identity import lesion_identity
 from datasets.lesions.settings import LesionSettings
+from datasets.scans import reading
 from datasets.scans.bids_layout import CHANNELS, SubjectFiles, find_subjects
 from datasets.scans.names import anat_folder
-from datasets.scans.reading import read_scan
+
+COMMAND = "bench simulate-lesions"
 
 
 def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: int, reporter: Reporter) -> int:
     """Write sub-X/anat/sub-X_T1w.nii.gz (and T2w), brain and lesion mask for every healthy subject of `source`.
 
-    Images are on the grid of the T1w. A subject gets the same lesions as in `bench run --dataset bids` with the same
-    dataset seed, enhanced before preparation instead of after. Gives the number of subjects written; those that cannot
-    be used are reported. BenchError when there is none.
+    Images are on the grid of the T1w. A subject gets the same lesions as in `bench run --dataset bids` with
+    the same dataset seed, enhanced before preparation instead of after. What the same command wrote before stays, and
+    what it lacks is added. Gives the number of subjects that are there; those that cannot be used are reported.
+    BenchError when there is none, and, with nothing touched, when `target` holds anything else.
     """
     if settings.lesion_set.healthy:
         raise BenchError(f"--lesion-set {settings.set} puts no lesions in: choose another one.")
@@ -31,6 +39,7 @@ def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: 
         reporter.say(note)
     for subject in folder.set_aside:
         reporter.say(f"{subject.id} is set aside: {subject.reason}")
+    _begin(target, folder.subjects, settings, seed)
     written = 0
     with reporter.task("simulating lesions", len(folder.subjects)) as tick:
         for files in folder.subjects:
@@ -45,14 +54,50 @@ def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: 
     return written
 
 
+def _begin(target: Path, subjects: list[SubjectFiles], settings: LesionSettings, seed: int) -> None:
+    """Note in the target what is about to be written there. BenchError when something else is."""
+    made_by: dict[str, JsonValue] = {"lesions": lesion_identity(settings), "seed": seed, "reading": reading.VERSION}
+    known = output.noted(target, COMMAND) or {"Settings": made_by, "Sources": {}}
+    if known.get("Settings") != made_by:
+        raise BenchError(f"{target} holds lesions made with another seed or other settings: name a new folder.")
+    before = known.get("Sources")
+    sources = dict(before) if isinstance(before, dict) else {}
+    for files in subjects:
+        content = _content(files)
+        if files.id not in sources and (
+            strangers := [path for path in _paths(files, target).values() if path.exists()]
+        ):
+            raise BenchError(f"{strangers[0]} is none of what `{COMMAND}` made there: move it away.")
+        if sources.setdefault(files.id, content) != content:
+            raise BenchError(f"{files.id} has changed since its lesions in {target} were made: name a new folder.")
+    if sources != before:
+        output.note(target, COMMAND, "simulated lesions", {"Settings": made_by, "Sources": sources})
+
+
+def _content(files: SubjectFiles) -> str:
+    """A hash of a subject's images and masks; of a file that cannot be opened, nothing but that."""
+    paths = files.paths(tuple(files.images))
+    return fingerprint({role: file_hash(path) if path.is_file() else None for role, path in paths.items()})
+
+
+def _paths(files: SubjectFiles, target: Path) -> dict[str, Path]:
+    """What is written of a subject: suffix -> file. The lesion mask comes first: no image is ever without its own."""
+    suffixes = ["label-lesion_mask", "desc-brain_mask", *(channel for channel in CHANNELS if channel in files.images)]
+    return {suffix: target / anat_folder(files.id) / f"{files.id}_{suffix}.nii.gz" for suffix in suffixes}
+
+
 def _simulate_subject(files: SubjectFiles, target: Path, settings: LesionSettings, seed: int) -> None:
     if files.lesion_mask:
         raise BenchError(f"{files.id} has lesions already ({files.lesion_mask.name}).")
+    missing = {suffix: path for suffix, path in _paths(files, target).items() if not path.exists()}
+    if not missing:
+        return
     channels = tuple(channel for channel in CHANNELS if channel in files.images)
-    scan = simulate_lesions(read_scan(files, channels), settings, derived_seed(seed, "lesions", files.id))
+    healthy = reading.read_scan(files, channels)
+    scan = simulate_lesions(healthy, settings, derived_seed(seed, "lesions", files.id))
     scan = enhanced_scan(scan, settings)
     volumes = dict(zip(channels, scan.images, strict=True)) | {"desc-brain_mask": scan.brain_mask}
     if scan.lesion_mask is not None:
         volumes["label-lesion_mask"] = scan.lesion_mask
-    for name, volume in volumes.items():
-        save_nifti(target / anat_folder(files.id) / f"{files.id}_{name}.nii.gz", volume, scan.affine)
+    for suffix, path in missing.items():
+        save_nifti(path, volumes[suffix], scan.affine)

@@ -8,20 +8,19 @@ from collections.abc import Sequence
 import typer
 
 from bench.results import RunResult
-from bench.runs.tracking import tracking_uri
-from bench.runs.workspace import Workspace
+from bench.runs.bench import Bench
 from leaderboard.format import View
 from leaderboard.render import render
 from leaderboard.table import Table, build_table
 
 
-def print_runs(runs: Sequence[RunResult], workspace: Workspace) -> None:
+def print_runs(runs: Sequence[RunResult], bench: Bench) -> None:
     """A table for each dataset among the runs, and where their files are."""
     for fingerprint in dict.fromkeys(run.dataset_fingerprint for run in runs):
         print_table(build_table([run for run in runs if run.dataset_fingerprint == fingerprint]))
     typer.echo("")
-    typer.echo(f"maps, tables: {workspace.runs} (maps/ and results/ of each method)")
-    typer.echo(f"MLflow:       mlflow ui --backend-store-uri {tracking_uri(workspace)}")
+    typer.echo(f"maps, tables: {bench.workspace.runs} (maps/ and results/ of each method)")
+    typer.echo(f"MLflow:       {bench.tracker.last_line()}")
 
 
 def print_table(table: Table, format: str = "rich", statistics: bool = False, costs: bool = False) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from bench.reporting import Reporter
 from bench.runs.store import Store
+from bench.runs.tracking import Tracker
 from bench.runs.workspace import Workspace
 from metrics.definitions.standard import METRICS
 from metrics.metric import Metric
@@ -11,7 +12,7 @@ from metrics.metric import Metric
 
 @dataclass(frozen=True)
 class Bench:
-    """Where a command works: its workspace, progress view and store of trained parts.
+    """Where a command works: its workspace, progress view, store of trained parts and mirror in MLflow.
 
     Args:
         workspace: The folder of runs and trained parts.
@@ -25,6 +26,8 @@ class Bench:
     workers: int | None = None
     metrics: tuple[Metric, ...] = METRICS
     store: Store = field(init=False)
+    tracker: Tracker = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "store", Store(self.workspace.trained_parts))
+        object.__setattr__(self, "tracker", Tracker(self.workspace, self.reporter))

@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from bench.errors import BenchError, reason
+from bench.errors import BenchError, reason, stops_all
 from bench.files import write_text
 from bench.machine.version import commit, version
 from bench.reporting import Reporter
@@ -22,9 +22,9 @@ from bench.runs.bench import Bench
 from bench.runs.case_pool import case_pool
 from bench.runs.run_folder import RunFolder, digest, load_map
 from bench.runs.thresholds import shared_threshold
-from bench.runs.tracking import log_run
 from bench.runs.workspace import ResultsLayout
 from datasets.dataset import Dataset
+from leaderboard.sharing import csv_cell
 from leaderboard.statistics import mean_and_standard_error
 from metrics.definitions.standard import METRICS
 from metrics.evaluate import evaluate_case
@@ -37,9 +37,7 @@ def evaluate_and_track(bench: Bench, folder: RunFolder, dataset: Dataset, protoc
     result = evaluate(folder, dataset, protocol, bench.reporter, bench.workers, bench.metrics)
     for case_id, why in result.failed_cases.items():
         bench.reporter.say(f"{result.method}: case {case_id} failed: {why}")
-    warning = log_run(result, bench.workspace, folder)
-    if warning:
-        bench.reporter.say(warning)
+    bench.tracker.log(result, folder)
     return result
 
 
@@ -118,7 +116,7 @@ class Evaluation:
         path = evaluation.results.protocol_file
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             for case_file in evaluation.results.case_files():
-                case_file.unlink()
+                case_file.unlink(missing_ok=True)
             write_text(path, text)
         return evaluation
 
@@ -142,6 +140,8 @@ class Evaluation:
                 try:
                     found.append(result.result())
                 except Exception as error:
+                    if stops_all(error):
+                        raise
                     failed[case_id] = reason(error)
                     self.folder.log(f"evaluating {case_id}", error)
                 tick(note=case_id)
@@ -245,5 +245,7 @@ def cases_csv(run: RunResult) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["id", "threshold", "runtime_s", *run.metrics])
     for case in run.cases:
-        writer.writerow([case.id, case.threshold, case.runtime_s, *(case.metrics.get(name) for name in run.metrics)])
+        writer.writerow(
+            [csv_cell(case.id), case.threshold, case.runtime_s, *(case.metrics.get(name) for name in run.metrics)]
+        )
     return text.getvalue()

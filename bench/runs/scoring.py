@@ -8,13 +8,13 @@ import numpy as np
 
 from bench.component import AnyComponent, FitContext, Fitted
 from bench.detector import Detector, MethodConfig
-from bench.errors import BenchError, Skipped
+from bench.errors import BenchError, Skipped, stops_all
 from bench.files import save_nifti
 from bench.machine.memory import peak_mb, reset_peak
 from bench.reporting import Reporter
 from bench.runs.run_folder import RunFolder, Scored
 from bench.runs.store import Store
-from datasets.case import Case, FloatArray
+from datasets.case import Case, FloatArray, ScoreArray
 from datasets.dataset import Dataset
 from metrics.inputs import lowest_outside
 
@@ -24,11 +24,13 @@ class FittedDetector:
     """A detector that can score, and what its fit took.
 
     parts: the trained parts it fetched. fit_s: seconds its fit takes when none of them is in the store.
+    inherited_fit_s: of these, what the parts took that came with the package, wherever they were trained.
     """
 
     detector: Detector
     parts: tuple[Fitted[AnyComponent], ...]
     fit_s: float
+    inherited_fit_s: float
 
     @property
     def parameters(self) -> int:
@@ -69,8 +71,14 @@ def fitted_detector(
     start = time.perf_counter()
     detector.fit(context)
     own_s = time.perf_counter() - start - sum(part.spent_s for part in context.parts)
-    trained_s = sum({part.component.key: part.fit_s for part in context.parts}.values())
-    return FittedDetector(detector, tuple(context.parts), round(own_s + trained_s, 1))
+    trained_s = {part.component.key: part.fit_s for part in context.parts}
+    inherited = {part.component.key for part in context.parts if part.folder.parent == store.shipped}
+    return FittedDetector(
+        detector,
+        tuple(context.parts),
+        fit_s=round(own_s + sum(trained_s.values()), 1),
+        inherited_fit_s=round(sum(trained_s[key] for key in inherited), 1),
+    )
 
 
 def score_unfinished(
@@ -80,7 +88,7 @@ def score_unfinished(
     reporter: Reporter,
     scored: Callable[[int], object] = lambda index: None,
 ) -> None:
-    """Score the test cases that have no map yet; one that fails is recorded with its reason.
+    """Score the test cases that have no map yet; one that fails is recorded with its reason. A full disk stops all.
 
     scored: told the index of each case whose map was kept.
     """
@@ -89,7 +97,8 @@ def score_unfinished(
     if not unfinished:
         return
     fitted = fit()
-    record.fit_s, record.parameters = fitted.fit_s, fitted.parameters
+    record.fit_s, record.inherited_fit_s = fitted.fit_s, fitted.inherited_fit_s
+    record.parameters = fitted.parameters
     reset_peak(record.device or "cpu")  # of scoring alone: whether components were trained or loaded should not show
     record.error = None
     folder.save()
@@ -105,6 +114,8 @@ def score_unfinished(
                 folder.keep_map(case, anomaly_map, Scored(runtime_s=runtime_s, network_evaluations=evaluations))
                 scored(index)
             except Exception as error:
+                if stops_all(error):
+                    raise
                 folder.keep_failure(case_id, error)
             tick(note=case_id)
 
@@ -147,5 +158,10 @@ def map_problem(anomaly_map: object, case: Case) -> str | None:
         return f"has shape {anomaly_map.shape}, but should have {case.brain_mask.shape}"
     if anomaly_map.dtype != np.float32:
         return f"has dtype {anomaly_map.dtype}, but should have float32"
+    return not_finite(anomaly_map, case)
+
+
+def not_finite(anomaly_map: ScoreArray, case: Case) -> str | None:
+    """The same, of its values inside the brain alone."""
     bad = int(np.count_nonzero(~np.isfinite(anomaly_map[case.brain_mask])))
     return f"has {bad} voxels inside the brain that are not finite" if bad else None

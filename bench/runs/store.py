@@ -6,14 +6,15 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -22,6 +23,7 @@ from bench.component import AnyComponent, Component, ComponentConfig, ComponentT
 from bench.errors import BenchError
 from bench.files import write_text
 from bench.interface import type_arguments
+from bench.temporary import TRAINING, temporary_path
 
 WEIGHTS = "weights.safetensors"
 CARD = "card.json"
@@ -47,6 +49,7 @@ class Card(BaseModel):
     precision: str = "float32"
     parameters: int
     fit_s: float
+    sha256: str | None = Field(None, description="of the weights' file; None in older cards")
     figures: dict[str, float] = Field(validation_alias=AliasChoices("figures", "numbers"))  # "numbers": older cards
 
 
@@ -99,7 +102,9 @@ class Store:
         place = next((folder for folder in layers if folder.exists()), None)
         if place is None:
             place = self.folder / name
-            self._train(place, key, component, config, context, upstream)
+            with _alone(place, context):
+                if not place.exists():
+                    self._train(place, key, component, config, context, upstream)
         card, state = _load(place, key)
         try:
             found = component.restore(config, state, context.device, upstream)
@@ -117,7 +122,7 @@ class Store:
         context: FitContext,
         upstream: AnyComponent | None,
     ) -> None:
-        checkpoints = self.folder / f".training-{place.name}"
+        checkpoints = self.folder / f"{TRAINING}{place.name}"
         checkpoints.mkdir(parents=True, exist_ok=True)
         start = time.perf_counter()
         trained = component.train(config, replace(context, checkpoint_folder=checkpoints), upstream)
@@ -141,6 +146,23 @@ class Store:
         )
         _write(place, card, state)
         shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+@contextmanager
+def _alone(place: Path, context: FitContext) -> Iterator[None]:
+    """Wait as long as another command trains this part; the lock ends with the process that holds it."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(place.with_name(f".training-{place.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        context.reporter.say(f"another command trains {place.name}: waiting for it")
+        lock.acquire()
+    try:
+        yield
+        Path(lock.lock_file).unlink(missing_ok=True)  # nobody trains it again
+    finally:
+        lock.release()
 
 
 def check_upstream(component: type[AnyComponent], upstream: AnyComponent | None) -> None:
@@ -171,10 +193,11 @@ def ship(parts: Iterable[Fitted[AnyComponent]], folder: Path) -> list[Path]:
 def _write(place: Path, card: Card, state: dict[str, torch.Tensor]) -> None:
     """Fill a folder beside `place`, then rename it: a killed process leaves no half component."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    temporary = temporary_path(place)
+    temporary.mkdir()
     try:
-        temporary.chmod(0o755)
         save_file(state, temporary / WEIGHTS)
+        card = card.model_copy(update={"sha256": _sha256(temporary / WEIGHTS)})
         write_text(temporary / CARD, card.model_dump_json(indent=2) + "\n")
         try:
             temporary.replace(place)
@@ -189,6 +212,8 @@ def _load(place: Path, key: str) -> tuple[Card, dict[str, torch.Tensor]]:
     """Card and weights of a folder, half precision widened to float32."""
     try:
         card = Card.model_validate_json((place / CARD).read_text(encoding="utf-8"))
+        if card.sha256 is not None and card.sha256 != _sha256(place / WEIGHTS):
+            raise ValueError(f"{WEIGHTS} is not the file that was written")
         state = load_file(place / WEIGHTS)
     except (OSError, ValidationError, ValueError, SafetensorError) as error:
         raise BenchError(
@@ -197,6 +222,11 @@ def _load(place: Path, key: str) -> tuple[Card, dict[str, torch.Tensor]]:
     if card.key != key:
         raise BenchError(f"The card in {place} belongs to another component: remove the folder to train anew.")
     return card, {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in state.items()}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _half(tensor: torch.Tensor) -> torch.Tensor:

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.errors import BenchError
-from bench.files import read_mask, read_volume, save_nifti
+from bench.errors import BenchError, shortened, stops_all
+from bench.files import read_mask, read_scores, save_nifti
 from bench.results import RunResult
 from bench.runs.bench import Bench
 from bench.runs.evaluation import evaluate_and_track
 from bench.runs.run_folder import Record, RunFolder, Scored, digest
-from bench.runs.scoring import map_problem
-from bench.runs.workspace import Workspace
-from datasets.case import Case, FloatArray
+from bench.runs.scoring import not_finite
+from datasets.case import Case, ScoreArray
 from datasets.dataset import Dataset
 from datasets.fingerprint import file_hash
 from datasets.labels import brain_masks, brains_beside
@@ -26,7 +25,9 @@ from datasets.scans.pairing import by_subject, nifti_files
 from metrics.inputs import lowest_outside
 from metrics.protocol import Protocol
 
+READING = 3  # part of what tells whether a map must be read again: raise it when maps are read differently
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+URL = re.compile(r"https?://[^\s<>\"'|]+")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,11 @@ class Submission:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.method):
-            raise BenchError(f"--method-name {self.method!r} must be of letters, digits and . _ + - only.")
+            raise BenchError(
+                f"--method-name {shortened(repr(self.method))} must be of letters, digits and . _ + - only."
+            )
+        if self.url is not None and not URL.fullmatch(self.url):
+            raise BenchError(f"--url {shortened(repr(self.url))} must begin with http:// or https://.")
 
 
 def evaluate_maps(bench: Bench, dataset: Dataset, submission: Submission, protocol: Protocol) -> RunResult:
@@ -67,7 +72,7 @@ def evaluate_maps(bench: Bench, dataset: Dataset, submission: Submission, protoc
         )
     if strays := others + files.strangers:
         bench.reporter.say(f"{len(strays)} maps belong to no test case and are left out, such as {strays[0]}")
-    folder = submission_folder(bench.workspace, dataset, submission)
+    folder = submission_folder(bench, dataset, submission)
     if submission.healthy_maps:
         take_over_healthy(folder, dataset, submission.healthy_maps, submission.healthy_brains)
     elif protocol.strategy == "healthy-fpr" and not folder.validation_maps():
@@ -80,7 +85,7 @@ def evaluate_maps(bench: Bench, dataset: Dataset, submission: Submission, protoc
     return evaluate_and_track(bench, folder, dataset, protocol)
 
 
-def submission_folder(workspace: Workspace, dataset: Dataset, submission: Submission) -> RunFolder:
+def submission_folder(bench: Bench, dataset: Dataset, submission: Submission) -> RunFolder:
     """The run folder of a submission, as it was left or new."""
     key = digest(dataset.fingerprint, submission.method, submission.url, submission.seed)
     fresh = Record(
@@ -93,24 +98,25 @@ def submission_folder(workspace: Workspace, dataset: Dataset, submission: Submis
         external=True,
         url=submission.url,
     )
-    place = workspace.dataset(dataset.name, dataset.fingerprint).run(submission.method, key)
-    return RunFolder.open(place, fresh)
+    place = bench.workspace.dataset(dataset.name, dataset.fingerprint).run(submission.method, key)
+    return RunFolder.open(place, fresh, bench.reporter)
 
 
 def take_over(folder: RunFolder, dataset: Dataset, index: int, path: Path | None, source: Path) -> None:
     """Check and keep the map of one test case; note why there is none. A file kept before is not read again."""
-    case_id, record = dataset.test_ids[index], folder.record
-    record.failed.pop(case_id, None)
+    case_id = dataset.test_ids[index]
     try:
         if path is None:
             raise BenchError(f"{source} holds no map of it.")
-        content = file_hash(path)
-        if folder.is_scored(case_id) and record.cases[case_id].source == content:
+        content = f"{READING}:{file_hash(path)}"
+        if folder.is_scored(case_id) and folder.record.cases[case_id].source == content:
             return
         case = dataset.test[index]
         folder.keep_prepared(case, read_map(path, case), Scored(source=content))
     except Exception as error:
-        record.cases.pop(case_id, None)
+        if stops_all(error):
+            raise
+        folder.forget(case_id)
         folder.keep_failure(case_id, error)
 
 
@@ -123,12 +129,14 @@ def take_over_healthy(folder: RunFolder, dataset: Dataset, healthy_maps: Path, b
     for case in cases:
         if case.id not in maps:
             raise BenchError(f"{healthy_maps} holds no map of {case.id}: all {len(cases)} healthy cases are needed.")
-    for old in (*folder.validation_maps(), *folder.healthy_brains()):
-        old.unlink()
-    for case in cases:
+    for case in cases:  # written over and not removed first, since another command may evaluate them
         save_nifti(folder.validation_path(case.id), read_map(maps[case.id], case), case.affine)
         if not dataset.validation:
             save_nifti(folder.healthy_brain_path(case.id), case.brain_mask, case.affine)
+    names = {folder.validation_path(case.id).name for case in cases}
+    for old in (*folder.validation_maps(), *folder.healthy_brains()):
+        if old.name not in names:
+            old.unlink(missing_ok=True)
 
 
 def brain_masks_of_healthy(files: list[Path], maps: dict[str, Path], folder: Path | None) -> dict[str, Path]:
@@ -153,14 +161,14 @@ def healthy_cases(dataset: Dataset, maps: dict[str, Path], brains: dict[str, Pat
     return cases
 
 
-def read_map(path: Path, case: Case) -> FloatArray:
-    """The map (X, Y, Z) float32 on the case's grid, its lowest brain value outside the brain.
+def read_map(path: Path, case: Case) -> ScoreArray:
+    """The map (X, Y, Z) on the case's grid, as precise as the file, its lowest brain value outside the brain.
 
     It may lie on the prepared grid, or on the subject's own, from which it is resampled; what stands outside the brain
-    there is replaced before, so that nothing of it is blurred into the brain. BenchError when the file
-    cannot be read, has another grid, or holds values inside the brain that are not finite.
+    there is replaced before, so that nothing of it is blurred into the brain. BenchError when the file cannot be read,
+    has another grid, or holds values inside the brain that are not finite.
     """
-    volume, affine = read_volume(path, finite=False)
+    volume, affine = read_scores(path)
     own = case.native
     if own and same_grid(volume.shape, affine, own.shape, own.affine):
         brain = to_native(case.brain_mask, case)
@@ -169,7 +177,7 @@ def read_map(path: Path, case: Case) -> FloatArray:
     else:
         grid = f"{case.id} prepared (or its own grid, {own.shape} at {shown(own.affine)})" if own else case.id
         check_same_grid(path, volume.shape, affine, grid, case.brain_mask.shape, case.affine)
-    if problem := map_problem(volume, case):
+    if problem := not_finite(volume, case):
         raise BenchError(f"{path} {problem}.")
     return lowest_outside(volume, case.brain_mask)
 

@@ -1,6 +1,7 @@
 """Runs in MLflow: a SQLite store in the workspace, or the server that MLFLOW_TRACKING_URI names.
 
-Results live in run.json; MLflow mirrors them, so a failure here is a warning and never loses a result.
+Results live in run.json; MLflow mirrors them, so a failure here is a sentence and never loses a result: the run is
+marked, and the next command that logs anything logs it, too.
 """
 
 import logging
@@ -11,9 +12,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import BenchError
+from bench.files import write_text
 from bench.machine.quiet import silence_libraries
-from bench.results import RunResult
-from bench.runs.workspace import RunLayout, Workspace
+from bench.reporting import Reporter
+from bench.results import RunResult, load_run
+from bench.runs.mlflow_store import MlflowStore
+from bench.runs.workspace import ResultsLayout, RunLayout, Workspace
 from leaderboard.costs import COSTS
 
 if TYPE_CHECKING:
@@ -25,14 +30,77 @@ PARAMS_AT_ONCE = 100  # likewise, in one request
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # a password may stand in it
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
+LOGGERS = ("mlflow", "alembic", "sqlalchemy", "sqlalchemy.engine", "urllib3")  # they print tracebacks, and passwords
+KEPT = "Results are kept; the next `bench run` or `bench evaluate` logs what is missing."
+MARK = "MLflow has not taken this run yet; the next `bench run` or `bench evaluate` tries again.\n"
 
 
-def tracking_uri(workspace: Workspace) -> str:
-    """MLFLOW_TRACKING_URI, or else the workspace's SQLite store."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.mlflow_database}"
+class Tracker:
+    """One command's mirror of runs in MLflow.
+
+    A store that cannot be used is tried once a command, which takes seconds.
+    """
+
+    def __init__(self, workspace: Workspace, reporter: Reporter) -> None:
+        self.workspace = workspace
+        self.reporter = reporter
+        self.store = MlflowStore.of(workspace)
+        self.failed = False
+        self._usable: bool | None = None  # None: not tried since the last failure
+
+    def log(self, run: RunResult, run_folder: RunLayout) -> None:
+        """Log a run with its tables and figures, and what could not be logged before; say what fails, raise nothing.
+
+        The same run again updates what MLflow holds of it. Until it is logged, a file marks its results.
+        """
+        if self._usable is False:
+            self._mark(run_folder.results(_protocol_name(run)))
+            return
+        try:
+            self._mark(run_folder.results(_protocol_name(run)))
+            with _quiet(), self.store.locked():
+                if self._usable is None:
+                    self._usable = False
+                    self.store.check()
+                    self._usable = True
+                self._log_one(run, run_folder)
+                self._catch_up()
+        except Exception as error:
+            what = "" if self._usable else "cannot be used: "
+            self.reporter.say(f"MLflow at {self.store.shown} {what}{self.store.why(error).rstrip('.')}. {KEPT}")
+            self.failed = True
+            self._usable = None if self._usable else False
+
+    def last_line(self) -> str:
+        """Where the runs are to be seen, or that some are not."""
+        return f"incomplete, as said above. {KEPT}" if self.failed else self.store.hint
+
+    def _log_one(self, run: RunResult, run_folder: RunLayout) -> None:
+        try:
+            _log(run, self.store, self.workspace, run_folder)
+        except Exception as error:
+            raise BenchError(f"did not take {run.method} seed {run.seed}: {self.store.why(error)}") from error
+        run_folder.results(_protocol_name(run)).untracked_file.unlink(missing_ok=True)
+
+    def _catch_up(self) -> None:
+        """Log the runs that are marked, by this command or others."""
+        for results in self.workspace.untracked():
+            try:
+                run = load_run(results.run_file)
+            except BenchError as error:
+                self.reporter.say(f"MLflow lacks a run: {error}")
+                continue
+            self._log_one(run, RunLayout(results.path.parents[1]))
+
+    def _mark(self, results: ResultsLayout) -> None:
+        try:
+            write_text(results.untracked_file, MARK)
+        except OSError:  # a full disk: the results themselves have told of it
+            self.failed = True
 
 
 def experiment_name(run: RunResult) -> str:
@@ -40,46 +108,39 @@ def experiment_name(run: RunResult) -> str:
     return f"{run.dataset}-{run.dataset_fingerprint[:8]} / {run.protocol}"
 
 
-def log_run(run: RunResult, workspace: Workspace, run_folder: RunLayout) -> str | None:
-    """Log a run with its tables and figures; the same run again updates what is there.
-
-    run_folder: the run's folder, whose tables and figures are logged. Returns a warning sentence when MLflow
-    could not take the run, otherwise None; raises nothing.
-    """
-    try:
-        with _quiet():
-            _log(run, workspace, run_folder)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        return f"MLflow at {tracking_uri(workspace)} did not take {run.method} seed {run.seed}: {reason}"
-    return None
+def _protocol_name(run: RunResult) -> str:
+    return run.protocol.partition("@")[0]
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep MLflow from phoning home and from waiting minutes for a lost server; its own log stays silent."""
+    """Keep MLflow from phoning home, from waiting minutes for a lost server and from printing."""
     added = {name: value for name, value in SETTINGS.items() if name not in os.environ}
-    disabled = logging.root.manager.disable
     os.environ.update(added)
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            silence_libraries()
+    with warnings.catch_warnings():
+        silence_libraries()
+        import mlflow.utils.logging_utils  # noqa: F401  (sets levels of its own)
+
+        levels = {name: logging.getLogger(name).level for name in LOGGERS}
+        try:
+            for name in LOGGERS:
+                logging.getLogger(name).setLevel(logging.CRITICAL + 1)
             yield
-    finally:
-        logging.disable(disabled)
-        for name in added:
-            os.environ.pop(name, None)
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
+            for name in added:
+                os.environ.pop(name, None)
 
 
-def _log(run: RunResult, workspace: Workspace, run_folder: RunLayout) -> None:
+def _log(run: RunResult, store: MlflowStore, workspace: Workspace, run_folder: RunLayout) -> None:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param, RunTag
     from mlflow.telemetry import set_telemetry_client
 
     set_telemetry_client()  # MONAI may have imported MLflow earlier, with its telemetry on
-    client = MlflowClient(tracking_uri=tracking_uri(workspace))
-    run_id = _run_id(client, run, workspace)
+    client = MlflowClient(tracking_uri=store.uri)
+    run_id = _run_id(client, run, None if store.named else workspace.mlflow_artifacts.as_uri())
     created = _milliseconds(run.created)
     metrics = [Metric(name, value, created, 0) for name, value in _metrics(run).items()]
     tags = [RunTag(name, value) for name, value in _tags(run).items()]
@@ -91,9 +152,9 @@ def _log(run: RunResult, workspace: Workspace, run_folder: RunLayout) -> None:
     client.set_terminated(run_id, "FAILED" if run.status == "failed" else "FINISHED", end_time=created)
 
 
-def _run_id(client: "MlflowClient", run: RunResult, workspace: Workspace) -> str:
-    """The MLflow run with this key, or a new one."""
-    experiment_id = _experiment_id(client, experiment_name(run), workspace)
+def _run_id(client: "MlflowClient", run: RunResult, artifacts: str | None) -> str:
+    """The MLflow run with this key, or a new one. artifacts: URI of the folder of files; None for the store's own."""
+    experiment_id = _experiment_id(client, experiment_name(run), artifacts)
     found = client.search_runs([experiment_id], f"tags.`{KEY}` = '{run.key}'", max_results=1)
     if found:
         return str(found[0].info.run_id)
@@ -107,12 +168,10 @@ def _run_id(client: "MlflowClient", run: RunResult, workspace: Workspace) -> str
     return str(new.info.run_id)
 
 
-def _experiment_id(client: "MlflowClient", name: str, workspace: Workspace) -> str:
+def _experiment_id(client: "MlflowClient", name: str, artifacts: str | None) -> str:
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
-        own_store = not os.environ.get("MLFLOW_TRACKING_URI")
-        location = workspace.mlflow_artifacts.as_uri() if own_store else None
-        return str(client.create_experiment(name, artifact_location=location))
+        return str(client.create_experiment(name, artifact_location=artifacts))
     return str(experiment.experiment_id)
 
 
@@ -159,7 +218,7 @@ def _tags(run: RunResult) -> dict[str, str]:
 
 def _log_artifacts(client: "MlflowClient", run_id: str, run: RunResult, run_folder: RunLayout) -> None:
     """Tables, figures and config; artifacts of an earlier logging are overwritten."""
-    results = run_folder.results(run.protocol.partition("@")[0])
+    results = run_folder.results(_protocol_name(run))
     for file in (results.table_file, results.run_file):
         if file.exists():
             client.log_artifact(run_id, str(file))

@@ -3,14 +3,19 @@
 components/<name>-<key12>/         trained parts
 datasets/                          prepared cases, made anew when missing
 runs/<dataset>-<fingerprint8>/     the runs on one dataset, see `DatasetLayout`
-mlflow.db, mlartifacts/            the same results in MLflow
+mlflow.db, mlartifacts/            the same results in MLflow; mlflow.db.lock is held while a command logs there
 """
 
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.files import visible_files
+from bench.temporary import remove_leftovers
+
 RECORD_FILE = "runtime.json"
 RUN_FILE = "run.json"
+UNTRACKED_FILE = "untracked.txt"
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,10 @@ class Workspace:
         """MLflow's folder of files, absolute."""
         return self.path.resolve() / "mlartifacts"
 
+    def remove_leftovers(self) -> None:
+        """Remove what killed commands left half written. It takes milliseconds; every command that writes begins so."""
+        remove_leftovers(self.trained_parts, self.datasets, self.runs)
+
     def dataset(self, name: str, fingerprint: str) -> "DatasetLayout":
         """Folder of the runs on one dataset."""
         return DatasetLayout(self.runs / f"{name}-{fingerprint[:8]}")
@@ -65,6 +74,11 @@ class Workspace:
     def run_files(self) -> list[Path]:
         """Results of all runs under all protocols, in alphabetical order."""
         return sorted(self.runs.glob(f"*/*/results/*/{RUN_FILE}"))
+
+    def untracked(self) -> "list[ResultsLayout]":
+        """Results that MLflow has not taken yet, in alphabetical order."""
+        marks = sorted(self.runs.glob(f"*/*/results/*/{UNTRACKED_FILE}"))
+        return [ResultsLayout(mark.parent) for mark in marks if (mark.parent / RUN_FILE).exists()]
 
 
 @dataclass(frozen=True)
@@ -110,6 +124,7 @@ class RunLayout:
     validation/<id>.nii.gz       maps of healthy validation cases, for protocols that set thresholds on them
     healthy_brains/<id>.nii.gz   their brain masks, where no dataset knows them (maps made elsewhere)
     runtime.json                 the record
+    runtime.json.lock            held while a command changes the record
     errors.log                   tracebacks of what failed
     results/<protocol>/          see `ResultsLayout`
     """
@@ -120,6 +135,11 @@ class RunLayout:
     def record_file(self) -> Path:
         """The record."""
         return self.path / RECORD_FILE
+
+    @property
+    def record_lock(self) -> Path:
+        """Held while the record is changed."""
+        return self.path / f"{RECORD_FILE}.lock"
 
     @property
     def error_log(self) -> Path:
@@ -144,11 +164,11 @@ class RunLayout:
 
     def validation_maps(self) -> list[Path]:
         """All maps of healthy validation cases."""
-        return sorted(self.path.glob("validation/*.nii.gz"))
+        return visible_files(self.path, "validation/*.nii.gz")
 
     def healthy_brains(self) -> list[Path]:
         """All brain masks of healthy cases that the dataset does not know."""
-        return sorted(self.path.glob("healthy_brains/*.nii.gz"))
+        return visible_files(self.path, "healthy_brains/*.nii.gz")
 
     def results(self, protocol: str) -> "ResultsLayout":
         """The results under the protocol of that name."""
@@ -156,7 +176,7 @@ class RunLayout:
 
     def case_results(self, case_id: str) -> list[Path]:
         """Results of a case under all protocols."""
-        return list(self.path.glob(f"results/*/cases/{case_id}.json"))
+        return list(self.path.glob(f"results/*/cases/{glob.escape(case_id)}.json"))
 
 
 @dataclass(frozen=True)
@@ -167,6 +187,7 @@ class ResultsLayout:
     cases/<id>.json   result of a case
     cases.csv         the same as a table
     run.json          all of it, which the leaderboard reads
+    untracked.txt     there as long as MLflow has not taken it
     *.png             figures
     """
 
@@ -183,7 +204,7 @@ class ResultsLayout:
 
     def case_files(self) -> list[Path]:
         """Results of all cases."""
-        return list(self.path.glob("cases/*.json"))
+        return visible_files(self.path, "cases/*.json")
 
     @property
     def table_file(self) -> Path:
@@ -194,6 +215,11 @@ class ResultsLayout:
     def run_file(self) -> Path:
         """The run's result."""
         return self.path / RUN_FILE
+
+    @property
+    def untracked_file(self) -> Path:
+        """There as long as MLflow has not taken the run."""
+        return self.path / UNTRACKED_FILE
 
     def figures(self) -> list[Path]:
         """Pictures among the results."""

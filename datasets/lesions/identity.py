@@ -3,6 +3,7 @@
 from typing import Any
 
 from bench.errors import BenchError
+from bench.files import visible_files
 from datasets.fingerprint import file_hash, fingerprint
 from datasets.lesions import enhancement
 from datasets.lesions.generator import LESION_GENERATORS
@@ -22,7 +23,7 @@ def lesion_identity(settings: LesionSettings) -> dict[str, Any]:
     if settings.lesion_set.enhance:
         identity["enhancing"] = enhancement.VERSION
     if settings.atlas is not None:
-        files = sorted(settings.atlas.rglob("*.nii.gz"))
+        files = visible_files(settings.atlas, "**/*.nii.gz")
         if not files:
             raise BenchError(f"The lesion atlas {settings.atlas} holds no .nii.gz file; check --lesion-atlas.")
         identity["atlas"] = fingerprint([[str(p.relative_to(settings.atlas)), file_hash(p)] for p in files])

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.errors import BenchError
-from bench.files import read_mask
+from bench.files import read_mask, visible_files
 from datasets.case import Affine
 
 VoxelIndices: TypeAlias = npt.NDArray[np.int64]
@@ -79,7 +79,7 @@ class AtlasShapes:
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
             raise BenchError(f"The lesion atlas {folder} does not exist; name a folder of SIZECLASS/N.nii.gz.")
-        self._files = {size.folder: sorted((folder / size.folder).glob("*.nii.gz")) for size in SIZE_CLASSES}
+        self._files = {size.folder: visible_files(folder / size.folder, "*.nii.gz") for size in SIZE_CLASSES}
         self._masks: dict[Path, VoxelIndices] = {}
         for name, files in self._files.items():
             if not files:

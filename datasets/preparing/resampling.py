@@ -5,10 +5,10 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from datasets.case import Affine, BoolArray, FloatArray
+from datasets.case import Affine, BoolArray, FloatArray, ScoreArray
 from datasets.preparing.grids import whole_voxel_transform
 
-VolumeT = TypeVar("VolumeT", FloatArray, BoolArray)
+VolumeT = TypeVar("VolumeT", FloatArray, ScoreArray, BoolArray)
 Shape = tuple[int, int, int]
 
 

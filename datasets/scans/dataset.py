@@ -192,7 +192,7 @@ def test_description(kinds: Sequence[Kind], settings: LesionSettings) -> str:
         parts.append(f"{real} with real lesion masks")
     if simulated := kinds.count("simulated lesions"):
         lesions_in = "" if settings.lesion_set.healthy else f" with lesions ({described(settings)})"
-        parts.append(f"{simulated} healthy ones{lesions_in}")
+        parts.append(f"{simulated} healthy {'one' if simulated == 1 else 'ones'}{lesions_in}")
     return " and ".join(parts)
 
 

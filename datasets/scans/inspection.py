@@ -12,6 +12,7 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.files import write_json
+from bench.reporting import task
 from datasets.case import NativeGrid
 from datasets.dataset import SetAside
 from datasets.fingerprint import file_hash, fingerprint
@@ -51,8 +52,14 @@ def usable_subjects(
         except BenchError as problem:
             return str(problem)
 
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        results = list(pool.map(tried, folder.subjects))
+    results = []
+    with (
+        task(f"reading {folder.root.name}", len(folder.subjects)) as tick,
+        ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
+    ):
+        for files, result in zip(folder.subjects, pool.map(tried, folder.subjects), strict=True):
+            results.append(result)
+            tick(note=files.id)
     usable: dict[str, Subject] = {}
     set_aside: list[SetAside] = []
     for files, result in zip(folder.subjects, results, strict=True):
@@ -78,7 +85,9 @@ def inspected(files: SubjectFiles, channels: tuple[str, ...], cache_folder: Path
     """
     paths = files.paths(channels)
     stamps = [file_stamp(path) for path in paths.values()]
-    note = cache_folder / "inspected" / f"{fingerprint([reading.VERSION, NOTE, list(paths), stamps])}.json"
+    note = (
+        cache_folder / "inspected" / f"{fingerprint([reading.VERSION, reading.CHECKS, NOTE, list(paths), stamps])}.json"
+    )
     if note.exists():
         known = json.loads(note.read_text())
         grid = NativeGrid(tuple(known["shape"]), np.array(known["affine"]))

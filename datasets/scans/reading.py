@@ -14,6 +14,9 @@ from datasets.scans.bids_layout import SubjectFiles
 from datasets.scans.names import says_t1w
 
 VERSION = 1  # part of fingerprints: raise it when brain masks or intensities are read differently
+CHECKS = 2  # part of what is remembered of subjects: raise it when what is refused changes
+LARGEST_FIELD_MM = 1000  # no head scan is longer: then its header names the wrong unit or voxel size
+LEAST_COVERAGE = 0.9  # share of the brain of the first channel that every other channel must show
 LARGEST_BRAIN_ML = 3000  # brains in template space reach 2500; whole heads begin at about 3500
 
 
@@ -21,19 +24,19 @@ def read_scan(files: SubjectFiles, channels: tuple[str, ...]) -> Scan:
     """One subject on the grid of its first channel. BenchError, naming the file, when it cannot be used."""
     path = files.images[channels[0]]
     first, affine = read_image(path)
-    images, brains = [first], [extracted_brain(first, path, affine)] if not files.brain_mask else []
+    drawn = drawn_mask(files.brain_mask, path, first.shape, affine) if files.brain_mask else None
+    images, brains = [first], [extracted_brain(first, path, affine) if drawn is None else drawn]
     for channel in channels[1:]:
         other_path = files.images[channel]
         other, other_affine = read_image(other_path)
-        if not files.brain_mask:
+        if drawn is None:
             brain = extracted_brain(other, other_path, other_affine)
             brains.append(resample(brain, other_affine, affine, first.shape))
-        other = resample(other, other_affine, affine, first.shape, outside=corner_value(other) or 0.0)
-        if np.ptp(other) == 0:
-            raise BenchError(f"{other_path} does not overlap {path.name}; register one to the other.")
+        outside = corner_value(other) or 0.0
+        other = resample(other, other_affine, affine, first.shape, outside)
+        check_coverage(other != outside, other_path, first, brains[0], path)
         images.append(other)
-    drawn = files.brain_mask
-    brain_mask = drawn_mask(drawn, path, first.shape, affine) if drawn else np.any(brains, axis=0)
+    brain_mask = np.any(brains, axis=0)
     lesion_mask = None
     if files.lesion_mask:
         lesion_mask = drawn_mask(files.lesion_mask, path, first.shape, affine)
@@ -43,11 +46,34 @@ def read_scan(files: SubjectFiles, channels: tuple[str, ...]) -> Scan:
 
 
 def read_image(path: Path) -> tuple[FloatArray, Affine]:
-    """A volume with something in it."""
+    """A volume with something in it, of a size that a head may have."""
     volume, affine = read_volume(path)
-    if volume.size == 0 or np.ptp(volume) == 0:
+    if np.ptp(volume) == 0:
         raise BenchError(f"{path} is empty: all its voxels have one value; remove or replace it.")
+    longest_mm = (volume.shape * np.linalg.norm(affine[:3, :3], axis=0)).max()
+    if longest_mm > LARGEST_FIELD_MM:
+        raise BenchError(
+            f"{path} is {longest_mm / 1000:.4g} m long by its header; mend its voxel size or unit (xyzt_units)."
+        )
     return volume, affine
+
+
+def check_coverage(shown: BoolArray, path: Path, first: FloatArray, brain: BoolArray, first_path: Path) -> None:
+    """BenchError when a further channel shows too little of the brain of the first one.
+
+    shown: where it differs from its background, on the first channel's grid. brain: if a mask larger than what the
+    first channel shows was drawn, only what it shows counts.
+    """
+    background = corner_value(first)
+    seen = brain if background is None else brain & (first != background)
+    covered = float(np.mean(shown[seen])) if seen.any() else 0.0
+    if covered == 0:
+        raise BenchError(f"{path} does not overlap {first_path.name}; register one to the other.")
+    if covered < LEAST_COVERAGE:
+        raise BenchError(
+            f"{path} shows only {100 * covered:.0f} % of the brain of {first_path.name}, at least "
+            f"{100 * LEAST_COVERAGE:.0f} % are needed; remove it, or register one to the other."
+        )
 
 
 def drawn_mask(path: Path, image_path: Path, shape: tuple[int, ...], affine: Affine) -> BoolArray:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from bench.errors import BenchError
 from datasets.cache import LazyCases, kept_case, read_case, write_case
@@ -88,3 +90,31 @@ def test_atlas_counts_by_content(tmp_path: Path):
 def test_an_empty_atlas_is_refused(tmp_path: Path):
     with pytest.raises(BenchError, match=r"holds no .nii.gz file; check --lesion-atlas"):
         lesion_identity(LesionSettings(atlas=tmp_path))
+
+
+def test_a_flipped_byte_anywhere_is_damage_or_does_no_harm(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    path = tmp_path / "case.safetensors"
+    write_case(path, some_case())
+    whole = path.read_bytes()
+    damaged = 0
+    for position in range(0, len(whole), 7):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
+        try:
+            assert_same(read_case(path), some_case())
+        except BenchError as problem:
+            assert str(problem) == f"{path} is damaged."
+            damaged += 1
+    assert damaged > 0.9 * len(range(0, len(whole), 7))
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert_same(kept_case(path, some_case), some_case())
+    assert f"{path} is damaged. It is made anew." in caplog.text
+    assert path.read_bytes() == whole
+
+
+def test_cases_kept_without_a_checksum_are_read(tmp_path: Path):
+    path = tmp_path / "case.safetensors"
+    write_case(path, some_case())
+    with safe_open(path, framework="numpy") as file:
+        arrays, words = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    save_file(arrays, path, metadata={"case": words["case"]})
+    assert_same(read_case(path), some_case())

@@ -83,3 +83,69 @@ def test_folders_that_cannot_be_used(healthy, tmp_path):
         simulate_folder(healthy, healthy, LesionSettings(), 0, SilentReporter())
     with pytest.raises(BenchError, match="does not exist"):
         simulate_folder(tmp_path / "none", tmp_path / "out", LesionSettings(), 0, SilentReporter())
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+SETTINGS = LesionSettings(lesion_load_ml=5)
+
+
+@pytest.mark.parametrize(
+    "name", ["sub-2/anat/sub-2_T1w.nii.gz", "sub-9/anat/sub-9_T1w.nii.gz", "dataset_description.json", "notes.txt"]
+)
+def test_a_folder_of_anything_else_is_refused_and_not_touched(healthy, tmp_path, name):
+    (tmp_path / "out" / name).parent.mkdir(parents=True)
+    (tmp_path / "out" / name).write_text('{"GeneratedBy": [{"Name": "another program"}]}')
+    before = contents(tmp_path)
+    with pytest.raises(
+        BenchError, match=r"out holds files that `bench simulate-lesions` did not make, such as .*: name"
+    ):
+        simulate_folder(healthy, tmp_path / "out", SETTINGS, 0, SilentReporter())
+    assert contents(tmp_path) == before
+
+
+def test_what_the_same_command_wrote_is_kept_and_completed(healthy, tmp_path):
+    out = tmp_path / "out"
+    simulate_folder(healthy, out, SETTINGS, 0, SilentReporter())
+    whole = contents(out)
+    times = {path: path.stat().st_mtime_ns for path in whole}
+    assert simulate_folder(healthy, out, SETTINGS, 0, SilentReporter()) == 2
+    assert {path: path.stat().st_mtime_ns for path in contents(out)} == times
+    for name in (
+        "sub-1/anat/sub-1_T2w.nii.gz",
+        "sub-2/anat/sub-2_T1w.nii.gz",
+        "sub-2/anat/sub-2_desc-brain_mask.nii.gz",
+    ):
+        (out / name).unlink()  # as after a kill
+    assert simulate_folder(healthy, out, SETTINGS, 0, SilentReporter()) == 2
+    assert contents(out) == whole
+
+
+def test_other_settings_or_other_scans_do_not_go_into_one_folder(healthy, tmp_path):
+    out = tmp_path / "out"
+    simulate_folder(healthy, out, SETTINGS, 0, SilentReporter())
+    before = contents(out)
+    for settings, seed in ((SETTINGS, 1), (LesionSettings(lesion_load_ml=6), 0)):
+        with pytest.raises(BenchError, match="out holds lesions made with another seed or other settings: name a new"):
+            simulate_folder(healthy, out, settings, seed, SilentReporter())
+    write(healthy / "sub-3" / "anat" / "sub-3_T1w.nii.gz", np.ones(SHAPE))
+    write(out / "sub-3" / "anat" / "sub-3_T1w.nii.gz", np.ones(SHAPE))
+    with pytest.raises(BenchError, match=r"sub-3_T1w.nii.gz is none of what `bench simulate-lesions` made there: move"):
+        simulate_folder(healthy, out, SETTINGS, 0, SilentReporter())
+    (out / "sub-3" / "anat" / "sub-3_T1w.nii.gz").unlink()
+    scan = healthy / "sub-2" / "anat" / "sub-2_T1w.nii.gz"
+    write(scan, nibabel.load(scan).get_fdata() * 2)
+    with pytest.raises(BenchError, match=r"sub-2 has changed since its lesions in .*out were made: name a new folder"):
+        simulate_folder(healthy, out, SETTINGS, 0, SilentReporter())
+    assert contents(out) == before
+
+
+def test_derivatives_may_hold_the_result_and_be_completed(healthy):
+    out = healthy / "derivatives" / "sim"
+    assert simulate_folder(healthy, out, SETTINGS, 0, SilentReporter()) == 2
+    whole = contents(healthy)
+    (out / "sub-1" / "anat" / "sub-1_T1w.nii.gz").unlink()
+    assert simulate_folder(healthy, out, SETTINGS, 0, SilentReporter()) == 2
+    assert contents(healthy) == whole

@@ -22,9 +22,12 @@ from bench.reporting import SilentReporter
 from bench.results import load_run
 from bench.runs.bench import Bench
 from bench.runs.choice import Choice, chosen_device
-from bench.runs.evaluate_again import evaluate_again
+from bench.runs.evaluate_again import Which, evaluate_again
 from bench.runs.fitting import fit_methods
 from bench.runs.run import run
+from bench.runs.scoring import fitted_detector
+from bench.runs.store import Store, ship
+from bench.runs.tracking import Tracker
 from bench.runs.workspace import Workspace
 from datasets import phantom
 from datasets.case import NativeGrid
@@ -85,7 +88,7 @@ def workplace(monkeypatch):
     methods = registry.methods() | {"brightness": Brightness, "never-fits": NeverFits, "needs-flair": NeedsFlair}
     monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: dataset)
     monkeypatch.setattr(registry, "method", methods.__getitem__)
-    monkeypatch.setattr(bench.runs.evaluation, "log_run", lambda run, workspace, folder: None)
+    monkeypatch.setattr(Tracker, "log", lambda tracker, run, folder: None)
     monkeypatch.setattr(Brightness, "broken", None)
     monkeypatch.setattr(Brightness, "stop", None)
     monkeypatch.setattr(Brightness, "scored", [])
@@ -183,6 +186,8 @@ from bench.contributing.contract import tiny_dataset
 from bench.runs.bench import Bench
 from bench.runs.choice import Choice
 from bench.runs.run import run
+from bench.runs.scoring import fitted_detector
+from bench.runs.store import Store, ship
 from bench.runs.workspace import Workspace
 from datasets import phantom
 from metrics.protocol import protocol
@@ -244,7 +249,7 @@ def test_a_method_that_cannot_run_here_is_skipped_and_tried_again(tmp_path, monk
     assert finished.status == "finished"
     assert any(line.startswith("needs-flair is skipped: it needs FLAIR") for line in messages.lines)
     assert not list(tmp_path.glob("runs/*/needs-flair-*/errors.log"))
-    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER, ("needs-flair",))
+    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER, Which(("needs-flair",))).results
     assert (again.status, again.error) == (skipped.status, skipped.error)
     monkeypatch.setattr(NeedsFlair, "skip", lambda self, context: None)
     (run_now,) = do_run(tmp_path, "needs-flair")
@@ -289,7 +294,7 @@ def test_damaged_map_is_a_failed_case(tmp_path):
 
 def test_maps_are_evaluated_again_under_another_protocol(tmp_path):
     (paper,) = do_run(tmp_path, "brightness")
-    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), protocol("authors-code"))
+    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), protocol("authors-code")).results
     assert len(Brightness.scored) == 3
     assert (again.protocol, again.n) == ("authors-code@2", 3)
     assert again.key != paper.key and again.config == paper.config
@@ -299,7 +304,7 @@ def test_maps_are_evaluated_again_under_another_protocol(tmp_path):
 def test_healthy_maps_give_one_deployable_threshold(tmp_path, workplace):
     do_run(tmp_path, "brightness")
     deployable = protocol("paper-fpr5")
-    (missing,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), deployable)
+    (missing,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), deployable).results
     assert missing.status == "failed" and "run it with this --protocol once" in missing.error
     Brightness.scored.clear()
     (result,) = do_run(tmp_path, "brightness", chosen_protocol=deployable)
@@ -308,7 +313,7 @@ def test_healthy_maps_give_one_deployable_threshold(tmp_path, workplace):
     (threshold,) = {case.threshold for case in result.cases}
     assert threshold == pytest.approx(np.quantile(np.concatenate(values), 0.95), abs=1e-3)
     assert (result.oracle, result.status) == (False, "finished")
-    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), deployable)
+    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), deployable).results
     assert again.metrics == result.metrics
 
 
@@ -354,3 +359,47 @@ def test_cuda_where_there_is_none_is_a_sentence(monkeypatch):
     with pytest.raises(BenchError, match="--device cpu or auto"):
         chosen_device("cuda")
     assert chosen_device("auto") == "cpu"
+
+
+def test_a_damaged_record_is_made_anew_from_its_maps(tmp_path):
+    (before,) = do_run(tmp_path, "brightness")
+    (record,) = tmp_path.glob("runs/*/brightness-*/runtime.json")
+    record.write_text('{"method": "brigh')
+    messages = Reporter()
+    (after, other) = do_run(tmp_path, "brightness", "zscore", messages=messages)
+    assert after.metrics == before.metrics and len(Brightness.scored) == 3
+    assert other.status == "finished"
+    assert any("was damaged and is made anew from 3 maps" in line for line in messages.lines)
+    assert record.with_name("runtime.json.damaged").exists()
+
+
+def test_evaluating_goes_on_past_a_changed_dataset_and_a_damaged_record(tmp_path, workplace, monkeypatch):
+    do_run(tmp_path, "brightness", "zscore")
+    changed = replace(workplace, name="other", fingerprint="f" * 64)
+    monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: changed)
+    do_run(tmp_path, "brightness")
+    (record,) = tmp_path.glob("runs/tiny-*/zscore-*/runtime.json")
+    record.write_text("")
+    monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: workplace)
+    place = Bench(Workspace(tmp_path), Reporter())
+    again = evaluate_again(place, protocol("authors-code"))
+    assert [(run.dataset, run.method, run.n) for run in again.results] == [("tiny", "brightness", 3)]
+    assert ["other-ffffffff has changed" in why for why in again.left_out] == [True, False]
+    assert "zscore" in again.left_out[1] and "runtime.json is damaged" in again.left_out[1]
+    chosen = evaluate_again(
+        place, PAPER, Which(dataset="tiny", fingerprint=workplace.fingerprint[:4], methods=("brightness",))
+    )
+    assert len(chosen.results) == 1 and not chosen.left_out
+    with pytest.raises(BenchError, match="other-ffffffff has changed"):
+        evaluate_again(place, PAPER, Which(dataset="other"))
+
+
+def test_times_of_shipped_parts_are_told_apart(tmp_path, workplace):
+    place = Bench(Workspace(tmp_path / "one"), Reporter())
+    fits = fit_methods(place, Choice(("zscore",), device="cpu"), phantom.Settings())
+    ship(fits.parts, tmp_path / "shipped")
+    detector, store = registry.method("zscore"), Store(tmp_path / "two", tmp_path / "shipped")
+    config = detector.Config()
+    own = fitted_detector(detector, config, workplace, place.store, 0, "cpu", Reporter())
+    inherited = fitted_detector(detector, config, workplace, store, 0, "cpu", Reporter())
+    assert own.inherited_fit_s == 0 and inherited.inherited_fit_s == round(fits.parts[0].fit_s, 1)

@@ -141,6 +141,24 @@ def test_damaged_component_names_its_folder(tmp_path, file):
         context_for(Store(tmp_path, shipped=None)).fitted(Mean, MeanConfig())
 
 
+def test_a_flipped_byte_of_the_weights_is_damage_and_older_cards_without_a_checksum_are_read(tmp_path):
+    store = Store(tmp_path, shipped=None)
+    part = fitted(store)
+    weights, card = part.folder / "weights.safetensors", part.folder / "card.json"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:])
+    for use in (lambda: fitted(store), lambda: ship([part], tmp_path / "shipped")):
+        with pytest.raises(BenchError, match=rf"{part.folder} is damaged or incomplete: remove"):
+            use()
+    weights.write_bytes(whole)
+    words = json.loads(card.read_text())
+    assert len(words.pop("sha256")) == 64
+    card.write_text(json.dumps(words))
+    assert fitted(store).folder == part.folder
+    (place,) = ship([part], tmp_path / "shipped")
+    assert json.loads((place / "card.json").read_text())["sha256"] != words.get("sha256")
+
+
 def test_shipped_components_need_no_training_and_are_half_the_size(tmp_path):
     trained = fitted(Store(tmp_path / "own", shipped=None))
     (place,) = ship([trained], tmp_path / "weights")

@@ -14,8 +14,10 @@ import bench.runs.evaluation
 from bench import cli
 from bench.contributing.contract import tiny_dataset
 from bench.results import load_run
+from bench.runs.submissions import read_map
+from bench.runs.tracking import Tracker
 from bench.runs.workspace import Workspace
-from datasets.case import NativeGrid
+from datasets.case import Case, NativeGrid
 
 AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
 SHAPE = (20, 18, 16)
@@ -41,7 +43,7 @@ def volumes(index):
 def folders(tmp_path, monkeypatch):
     """Three cases, one of them a session, with maps, labels and brain masks; a workspace without MLflow."""
     monkeypatch.setenv("BENCH_WORKSPACE", str(tmp_path / "workspace"))
-    monkeypatch.setattr(bench.runs.evaluation, "log_run", lambda run, workspace, folder: None)
+    monkeypatch.setattr(Tracker, "log", lambda tracker, run, folder: None)
     for index, name in enumerate(IDS):
         brain, lesion, anomaly_map = volumes(index)
         write(tmp_path / "labels" / f"{name}_label-lesion_mask.nii.gz", lesion)
@@ -139,7 +141,7 @@ def truncated(path):
         (bad_affine, "has the affine [1 0 0 0; 0 2 0 0; 0 0 2 0], but sub-2 has [2 0 0 0; 0 2 0 0; 0 0 2 0]"),
         (nan_inside, "has 1 voxels inside the brain that are not finite"),
         (two_volumes, "has 4 dimensions (20, 18, 16, 2); keep one 3D volume"),
-        (truncated, "cannot be read: it is damaged or no NIfTI file"),
+        (truncated, "is damaged or incomplete: gzip cannot unpack it; copy it again"),
     ],
 )
 def test_a_bad_map_is_set_aside_with_its_reason_and_counted(folders, spoil, sentence):
@@ -156,6 +158,15 @@ def test_nan_outside_the_brain_does_no_harm(folders):
     anomaly_map[0, 0, 0] = np.nan
     write(folders / "maps" / "sub-2_anomaly.nii.gz", anomaly_map)
     assert evaluate(folders / "maps", "--labels", folders / "labels").exit_code == 0
+
+
+def test_of_two_images_beside_a_label_none_is_needed_where_there_is_a_brain_mask(folders):
+    for run in ("run-1", "run-2"):
+        write(folders / "labels" / f"sub-2_{run}_T1w.nii.gz", volumes(1)[2])
+    assert evaluate(folders / "maps", "--labels", folders / "labels").exit_code == 0
+    (folders / "labels" / "sub-2_desc-brain_mask.nii.gz").unlink()
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 2 and "sub-2 has two files" in shown.output
 
 
 def test_a_brain_mask_on_another_grid_sets_its_case_aside(folders):
@@ -391,3 +402,114 @@ def test_a_folder_of_another_dataset_is_not_exported_into(folders, tiny, monkeyp
     )
     shown = CliRunner().invoke(cli.app, ["export", str(folders / "out")])
     assert shown.exit_code == 2 and "holds another dataset already" in shown.output
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["images/dataset_description.json", "labels/notes.txt", "images/sub-1/anat/sub-1_T1w.nii.gz", "images"],
+)
+def test_export_writes_beside_nothing_that_it_did_not_make(folders, tiny, name):
+    (folders / "out" / name).parent.mkdir(parents=True, exist_ok=True)
+    (folders / "out" / name).write_text("{}")
+    before = contents(folders / "out")
+    shown = CliRunner().invoke(cli.app, ["export", str(folders / "out")])
+    assert shown.exit_code == 2 and "Traceback" not in shown.output
+    assert ("`bench export` did not make" in shown.output) or ("is no folder" in shown.output)
+    assert contents(folders / "out") == before
+
+
+def test_an_export_goes_on_and_keeps_what_is_there_but_not_into_a_changed_table(folders, tiny):
+    export = ["export", str(folders / "out")]
+    assert CliRunner().invoke(cli.app, [*export, "--split", "test"]).exit_code == 0
+    before = contents(folders / "out")
+    assert CliRunner().invoke(cli.app, export).exit_code == 0
+    table = folders / "out" / "images" / "participants.tsv"
+    after = contents(folders / "out")
+    assert all(after[path] == content for path, content in before.items() if path != table)
+    assert len(after) > len(before) and CliRunner().invoke(cli.app, export).exit_code == 0
+    assert contents(folders / "out") == after
+    table.write_text(table.read_text().replace("split\n", "split\tage\n"))
+    shown = CliRunner().invoke(cli.app, export)
+    assert shown.exit_code == 2 and "participants.tsv was changed" in " ".join(shown.output.split())
+
+
+def with_maps(folders, change):
+    """Every map made anew of its lesion and noise."""
+    for index, name in enumerate(IDS):
+        _, lesion, _ = volumes(index)
+        noise = np.random.default_rng(index).uniform(0, 1, SHAPE)
+        change(folders / "maps" / f"{name}_anomaly.nii.gz", lesion, noise)
+
+
+def one_minus_p(path, lesion, noise):
+    """As p-values make them: p from 1e-10 in lesions to 1e-7 elsewhere, of which single precision leaves few."""
+    write(path, 1 - np.where(lesion, 1e-10 * (1 + noise), 1e-9 + 1e-8 * noise))
+
+
+def large_integers(path, lesion, noise):
+    nibabel.Nifti1Image((2**30 + 10 * noise + 20 * lesion).astype(np.int64), AFFINE, dtype=np.int64).to_filename(path)
+
+
+def large_unsigned(path, lesion, noise):
+    write(path, (2**31 + 10 * noise + 20 * lesion).astype(np.uint32))
+
+
+def five_axes(path, lesion, noise):
+    write(path, (noise + 2 * lesion)[..., None, None])
+
+
+@pytest.mark.parametrize("change", [one_minus_p, large_integers, large_unsigned, five_axes])
+def test_maps_keep_their_precision_and_may_have_axes_of_one(folders, change):
+    with_maps(folders, change)
+    for protocol in ("paper", "paper-dataset-oracle", "authors-code"):
+        shown = evaluate(folders / "maps", "--labels", folders / "labels", "--protocol", protocol)
+        assert shown.exit_code == 0, shown.output
+    runs = [load_run(path) for path in Workspace(folders / "workspace").run_files()]
+    assert [run.metrics["auroc"].mean for run in runs] == [1, 1, 1]
+
+
+def test_maps_on_the_subjects_own_grid_keep_their_precision_too(folders, tiny):
+    values = 1 - 1e-10 * (1 + np.arange(np.prod(SHAPE)).reshape(SHAPE))
+    brain = volumes(0)[0] > 0
+    for grid in (AFFINE, AFFINE * [[1], [1], [1], [1]]):
+        case = Case("sub-1", np.empty((0, *SHAPE), np.float32), brain, None, AFFINE, (), NativeGrid(SHAPE, grid))
+        write(folders / "map.nii.gz", values)
+        assert np.array_equal(read_map(folders / "map.nii.gz", case)[brain], values[brain])
+
+
+def test_units_in_the_header_make_millimetres(folders):
+    evaluate(folders / "maps", "--labels", folders / "labels", "--method-name", "a")
+    for unit, factor in (("micron", 1000), ("meter", 0.001)):
+        for path in [*(folders / "labels").iterdir(), *(folders / "maps").iterdir()]:
+            image = nibabel.load(path)
+            affine = np.diag([2.0 * factor] * 3 + [1])
+            changed = nibabel.Nifti1Image(np.asarray(image.dataobj), affine)
+            changed.header.set_xyzt_units(unit)
+            changed.to_filename(path)
+        shown = evaluate(folders / "maps", "--labels", folders / "labels", "--method-name", unit)
+        assert shown.exit_code == 0, shown.output
+    runs = [load_run(path) for path in Workspace(folders / "workspace").run_files()]
+    assert [run.metrics["hd99_mm"].mean for run in runs] == pytest.approx([runs[0].metrics["hd99_mm"].mean] * 3)
+
+
+def test_a_scaled_label_is_no_healthy_subject_but_an_empty_one_is(folders):
+    label = folders / "labels" / "sub-2_label-lesion_mask.nii.gz"
+    write(label, (0.45 * volumes(1)[1]).astype(np.float32))
+    shown = evaluate(folders / "maps", "--labels", folders / "labels")
+    assert shown.exit_code == 1 and "2/3" in shown.output
+    assert "has values, such as 0.45, but none reaches 0.5; is it scaled?" in only_run(folders).failed_cases["sub-2"]
+    write(label, np.zeros(SHAPE, np.uint8))
+    assert evaluate(folders / "maps", "--labels", folders / "labels", "--method-name", "b").exit_code == 0
+
+
+def test_maps_that_an_earlier_version_read_less_well_are_read_again(folders):
+    evaluate(folders / "maps", "--labels", folders / "labels")
+    (record,) = Workspace(folders / "workspace").runs.glob("*/*/runtime.json")
+    assert record.read_text().count('"source": "2:') == 3
+    record.write_text(record.read_text().replace('"source": "2:', '"source": "'))
+    evaluate(folders / "maps", "--labels", folders / "labels")
+    assert record.read_text().count('"source": "2:') == 3

@@ -1,6 +1,5 @@
 """The tracking mirror: what MLflow holds after a run, after a repeat, and after a failure."""
 
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +7,10 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from bench.reporting import SilentReporter
 from bench.results import CaseResult, MetricSummary, RunResult, save_result
-from bench.runs.tracking import experiment_name, log_run, tracking_uri
+from bench.runs.mlflow_store import MlflowStore
+from bench.runs.tracking import Tracker, experiment_name
 from bench.runs.workspace import RunLayout, Workspace
 
 
@@ -51,8 +52,32 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return Workspace(tmp_path_factory.mktemp("workspace"))
 
 
+class Listener(SilentReporter):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+
+
+def log(run: RunResult, workspace: Workspace, folder: RunLayout | None = None) -> list[str]:
+    """Log as one command does; gives what it says."""
+    listener = Listener()
+    Tracker(workspace, listener).log(run, folder or RunLayout(workspace.path))
+    return listener.said
+
+
+def kept_run(workspace: Workspace, key: str) -> tuple[RunResult, RunLayout]:
+    """A run whose result lies in the workspace."""
+    run, folder = make_run(key=key), RunLayout(workspace.runs / "phantom-01234567" / f"zscore-{key}")
+    save_result(folder.results("paper").run_file, run)
+    return run, folder
+
+
 def stored(workspace: Workspace, run: RunResult) -> list:
-    client = MlflowClient(tracking_uri=tracking_uri(workspace))
+    client = MlflowClient(tracking_uri=MlflowStore.of(workspace).uri)
     experiment = client.get_experiment_by_name(experiment_name(run))
     return client.search_runs([experiment.experiment_id], f"tags.`bench.key` = '{run.key}'")
 
@@ -64,7 +89,7 @@ def test_a_run_is_logged_with_params_metrics_tags_and_artifacts(workspace: Works
     folder.results("paper").table_file.write_text("id,tpr\na,0.5\n")
     (folder.results("paper").path / "slices.png").write_bytes(b"png")
 
-    assert log_run(run, workspace, folder) is None
+    assert log(run, workspace, folder) == []
 
     assert experiment_name(run) == "phantom-01234567 / paper@1"
     (logged,) = stored(workspace, run)
@@ -75,7 +100,7 @@ def test_a_run_is_logged_with_params_metrics_tags_and_artifacts(workspace: Works
     assert logged.data.tags["git_commit"] == "abc"
     assert logged.data.tags["dataset_fingerprint"] == "0123456789abcdef"
     assert logged.data.tags["device"] == "cpu"
-    client = MlflowClient(tracking_uri=tracking_uri(workspace))
+    client = MlflowClient(tracking_uri=MlflowStore.of(workspace).uri)
     paths = {file.path for file in client.list_artifacts(logged.info.run_id)}
     assert paths == {"cases.csv", "run.json", "config.json", "figures"}
     assert workspace.mlflow_database.exists()
@@ -89,23 +114,20 @@ def test_the_same_run_again_updates_and_does_not_duplicate(workspace: Workspace)
         created="2026-01-02T04:00:00+00:00",
         metrics={"tpr": MetricSummary(mean=0.75, se=0.2, n=2)},
     )
-    assert log_run(run, workspace, RunLayout(workspace.path)) is None
-    assert log_run(again, workspace, RunLayout(workspace.path)) is None
+    assert log(run, workspace) == []
+    assert log(again, workspace) == []
     (logged,) = stored(workspace, run)
     assert logged.data.metrics["tpr_mean"] == 0.75
 
 
 def test_a_failed_run_is_failed_and_finishes_when_repeated(workspace: Workspace) -> None:
     failed = make_run(key="key-3", status="failed", error="no weights", cases=[], metrics={})
-    assert log_run(failed, workspace, RunLayout(workspace.path)) is None
+    assert log(failed, workspace) == []
     (logged,) = stored(workspace, failed)
     assert logged.info.status == "FAILED"
     assert logged.data.tags["error"] == "no weights"
 
-    assert (
-        log_run(make_run(key="key-3", created="2026-01-02T05:00:00+00:00"), workspace, RunLayout(workspace.path))
-        is None
-    )
+    assert log(make_run(key="key-3", created="2026-01-02T05:00:00+00:00"), workspace) == []
     (logged,) = stored(workspace, failed)
     assert logged.info.status == "FINISHED"
     assert logged.data.tags["error"] == ""
@@ -113,29 +135,9 @@ def test_a_failed_run_is_failed_and_finishes_when_repeated(workspace: Workspace)
 
 def test_more_params_than_one_request_takes(workspace: Workspace) -> None:
     run = make_run(key="key-4", config={f"flow.setting{i}": i for i in range(130)})
-    assert log_run(run, workspace, RunLayout(workspace.path)) is None
+    assert log(run, workspace) == []
     (logged,) = stored(workspace, run)
     assert len(logged.data.params) == 130
-
-
-def test_a_store_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").write_text("this is no database")
-    warning = log_run(make_run(), Workspace(tmp_path), RunLayout(tmp_path))
-    assert warning is not None
-    assert "did not take zscore seed 3" in warning
-    assert "\n" not in warning
-
-
-def test_a_server_that_is_gone_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as listener:  # a port that nobody listens on
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    warning = log_run(make_run(), Workspace(tmp_path), RunLayout(tmp_path))
-    assert warning is not None
-    assert f"127.0.0.1:{port}" in warning
-    assert not (tmp_path / "mlflow.db").exists()
 
 
 SILENT = """
@@ -147,22 +149,44 @@ def refuse(*arguments):
     raise OSError("no network")
 socket.socket.connect = refuse
 socket.getaddrinfo = refuse
-from bench.runs.tracking import log_run
-from bench.results import RunResult
+from bench.cli.console import PlainReporter
+from bench.runs.tracking import Tracker
+from bench.results import load_run
 from bench.runs.workspace import RunLayout, Workspace
-run = RunResult.model_validate_json(Path(sys.argv[1], "run.json").read_text())
-assert log_run(run, Workspace(Path(sys.argv[1])), RunLayout(Path(sys.argv[1]))) is None
+for folder in sys.argv[3:]:
+    run = load_run(RunLayout(Path(folder)).results("paper").run_file)
+    Tracker(Workspace(Path(sys.argv[1])), PlainReporter()).log(run, RunLayout(Path(folder)))
 """
 
 
-def test_a_first_logging_is_silent_and_stays_off_the_network(tmp_path: Path) -> None:
-    save_result(tmp_path / "run.json", make_run())
+def begin_logging(workspace: Workspace, *folders: RunLayout) -> "subprocess.Popen[str]":
+    """Log runs in a process of its own, without a network."""
     root = Path(__file__).parents[3]
-    done = subprocess.run(
-        [sys.executable, "-c", SILENT, str(tmp_path), str(root)],
-        capture_output=True,
+    return subprocess.Popen(
+        [sys.executable, "-c", SILENT, str(workspace.path), str(root), *(str(folder.path) for folder in folders)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=120,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        env={"PATH": "/usr/bin:/bin", "HOME": str(workspace.path)},
     )
-    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
+def test_two_first_loggings_at_once_lose_none_are_silent_and_stay_off_the_network(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    kept = [kept_run(workspace, f"key-{index}") for index in range(2)]
+    commands = [begin_logging(workspace, folder) for _, folder in kept]
+    assert [(*command.communicate(timeout=300), command.returncode) for command in commands] == [("", "", 0)] * 2
+    assert [len(stored(workspace, run)) for run, _ in kept] == [1, 1]
+    assert workspace.untracked() == []
+    assert {path.name for path in tmp_path.iterdir()} == {"runs", "mlflow.db", "mlflow.db.lock", "mlartifacts"}
+
+
+def test_the_database_lies_in_a_workspace_of_any_name(tmp_path: Path) -> None:
+    name = "a?b=c %20 50% #1 ü"
+    workspace = Workspace(tmp_path / name)
+    run, folder = kept_run(workspace, "key-1")
+    assert log(run, workspace, folder) == []
+    assert len(stored(workspace, run)) == 1
+    assert {path.name for path in workspace.path.iterdir()} == {"runs", "mlflow.db", "mlflow.db.lock", "mlartifacts"}
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert list(workspace.mlflow_artifacts.rglob("run.json"))

@@ -38,6 +38,27 @@ def damaged_gzip(scans, path):
     path.write_bytes(gzip.compress(b"x" * 1000)[:-20] + b"0" * 40)
 
 
+def flipped_byte(scans, path):
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1  # of the checksum, which lies behind all voxels
+    path.write_bytes(content)
+
+
+def in_metres(scans, path):
+    image = nibabel.Nifti1Image(scans.brain(1), scans.affine)
+    image.header.set_xyzt_units("meter")
+    nibabel.save(image, path)
+
+
+def on_an_offset(scans, path):
+    brain = scans.brain(1).astype(np.float64) / 1000
+    scans.write(path, np.where(brain > 0, 1e9 + brain, 0))
+
+
+def scaled_lesion_mask(scans, path):
+    scans.write(scans.path("sub-00", "label-lesion_mask"), (scans.lesion() * 0.0039).astype(np.float32))
+
+
 def empty_file(scans, path):
     path.write_bytes(b"")
 
@@ -105,6 +126,16 @@ def two_brain_masks(scans, path):
         scans.write(scans.path("sub-00", name), np.ones(scans.shape, np.uint8))
 
 
+def t2w_slab(scans, path):
+    scans.write(scans.path("sub-00", "T2w"), scans.brain(1001)[:12])
+
+
+def t2w_padded_slab(scans, path):
+    slab = scans.brain(1001)
+    slab[12:] = 0
+    scans.write(scans.path("sub-00", "T2w"), slab)
+
+
 def t2w_elsewhere(scans, path):
     affine = scans.affine + np.array([[500.0]] * 3 + [[0]]) * [0, 0, 0, 1]
     scans.write(scans.path("sub-00", "T2w"), scans.brain(1), affine)
@@ -116,10 +147,17 @@ def t2w_elsewhere(scans, path):
         (four_dimensions, r"sub-00_T1w.nii.gz has 4 dimensions \(24, 28, 20, 2\); keep one 3D volume\."),
         (not_a_number, r"sub-00_T1w.nii.gz contains NaN or infinite values; replace them by 0\."),
         (all_zero, r"sub-00_T1w.nii.gz is empty: all its voxels have one value"),
-        (truncated, r"sub-00_T1w.nii.gz cannot be read: it is damaged"),
-        (text_file, r"sub-00_T1w.nii.gz cannot be read: it is damaged"),
-        (damaged_gzip, r"sub-00_T1w.nii.gz cannot be read: it is damaged"),
-        (empty_file, r"sub-00_T1w.nii.gz cannot be read: it is damaged"),
+        (truncated, r"sub-00_T1w.nii.gz is damaged or incomplete: gzip cannot unpack it; copy it again\."),
+        (text_file, r"sub-00_T1w.nii.gz is no NIfTI file; convert it"),
+        (damaged_gzip, r"sub-00_T1w.nii.gz is damaged or incomplete: gzip cannot unpack it; copy it again\."),
+        (flipped_byte, r"sub-00_T1w.nii.gz is damaged or incomplete: gzip cannot unpack it; copy it again\."),
+        (empty_file, r"sub-00_T1w.nii.gz has no content, 0 bytes; copy it again\."),
+        (in_metres, r"sub-00_T1w.nii.gz is 56 m long by its header; mend its voxel size or unit \(xyzt_units\)\."),
+        (
+            on_an_offset,
+            r"has values from 1000000000\.1\d* to 1000000001, which single precision cannot tell apart; subtract an",
+        ),
+        (scaled_lesion_mask, r"lesion_mask.nii.gz has values, such as 0.0039, but none reaches 0.5; is it scaled\?"),
         (broken_link, r"sub-00_T1w.nii.gz cannot be opened; fetch its content if it is a link\."),
         (
             whole_head,
@@ -147,6 +185,8 @@ def t2w_elsewhere(scans, path):
         (empty_brain_mask, r"desc-brain_mask.nii.gz has no voxel set"),
         (two_brain_masks, r"sub-00 has 2 files that could be its brain mask"),
         (t2w_elsewhere, r"sub-00_T2w.nii.gz does not overlap sub-00_T1w.nii.gz"),
+        (t2w_slab, r"sub-00_T2w.nii.gz shows only 50 % of the brain of sub-00_T1w.nii.gz, at least 90 % are needed"),
+        (t2w_padded_slab, r"sub-00_T2w.nii.gz shows only 50 % of the brain of sub-00_T1w.nii.gz"),
     ],
 )
 def test_a_bad_subject_is_set_aside_with_one_sentence(cohort, load, spoil, sentence):
