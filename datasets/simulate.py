@@ -24,10 +24,10 @@ COMMAND = "bench simulate-lesions"
 def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: int, reporter: Reporter) -> int:
     """Write sub-X/anat/sub-X_T1w.nii.gz (and T2w), brain and lesion mask for every healthy subject of `source`.
 
-    Images are on the grid of the T1w. A subject gets the same lesions as in `bench run --dataset bids` with
-    the same dataset seed, enhanced before preparation instead of after. What the same command wrote before stays, and
-    what it lacks is added. Gives the number of subjects that are there; those that cannot be used are reported.
-    BenchError when there is none, and, with nothing touched, when `target` holds anything else.
+    Images are on the grid of the T1w. A subject gets the same lesions as in `bench run --dataset bids` with the same
+    dataset seed, enhanced before preparation instead of after. What the same command wrote before stays, and what it
+    lacks is added. Gives the number of subjects that are there; those that cannot be used are reported. BenchError when
+    there is none, and, with nothing touched, when `target` holds anything else.
     """
     if settings.lesion_set.healthy:
         raise BenchError(f"--lesion-set {settings.set} puts no lesions in: choose another one.")
@@ -39,10 +39,16 @@ def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: 
         reporter.say(note)
     for subject in folder.set_aside:
         reporter.say(f"{subject.id} is set aside: {subject.reason}")
-    _begin(target, folder.subjects, settings, seed)
+    for files in folder.subjects:
+        if files.lesion_mask:
+            reporter.say(f"{files.id} is set aside: {files.id} has lesions already ({files.lesion_mask.name}).")
+    healthy = [files for files in folder.subjects if not files.lesion_mask]
+    if not healthy:
+        raise BenchError(f"No subject of {source} could be used.")
+    _begin(target, healthy, settings, seed)
     written = 0
-    with reporter.task("simulating lesions", len(folder.subjects)) as tick:
-        for files in folder.subjects:
+    with reporter.task("simulating lesions", len(healthy)) as tick:
+        for files in healthy:
             try:
                 _simulate_subject(files, target, settings, seed)
                 written += 1
@@ -87,8 +93,6 @@ def _paths(files: SubjectFiles, target: Path) -> dict[str, Path]:
 
 
 def _simulate_subject(files: SubjectFiles, target: Path, settings: LesionSettings, seed: int) -> None:
-    if files.lesion_mask:
-        raise BenchError(f"{files.id} has lesions already ({files.lesion_mask.name}).")
     missing = {suffix: path for suffix, path in _paths(files, target).items() if not path.exists()}
     if not missing:
         return

@@ -25,7 +25,7 @@ from datasets.scans.pairing import by_subject, nifti_files
 from metrics.inputs import lowest_outside
 from metrics.protocol import Protocol
 
-READING = 3  # part of what tells whether a map must be read again: raise it when maps are read differently
+READING = 2  # part of what tells whether a map must be read again: raise it when maps are read differently
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 URL = re.compile(r"https?://[^\s<>\"'|]+")
 
@@ -165,8 +165,8 @@ def read_map(path: Path, case: Case) -> ScoreArray:
     """The map (X, Y, Z) on the case's grid, as precise as the file, its lowest brain value outside the brain.
 
     It may lie on the prepared grid, or on the subject's own, from which it is resampled; what stands outside the brain
-    there is replaced before, so that nothing of it is blurred into the brain. BenchError when the file cannot be read,
-    has another grid, or holds values inside the brain that are not finite.
+    there is replaced before, so that nothing of it is blurred into the brain. BenchError when the file
+    cannot be read, has another grid, or holds values inside the brain that are not finite.
     """
     volume, affine = read_scores(path)
     own = case.native
