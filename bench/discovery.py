@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
-from bench.errors import BenchError, reason
+from bench.errors import BenchError, reason, shortened
 
 T = TypeVar("T")
+M = TypeVar("M")
 
 
 @dataclass(frozen=True)
@@ -52,32 +53,48 @@ class Kind(Generic[T]):
         if name in found:
             return found[name]
         also = f" ({len(broken)} failed to import)" if broken else ""
-        raise BenchError(f"There is no {self.name} {name!r}{also}{nearest(name, found)}")
+        raise BenchError(f"There is no {self.name} {shortened(repr(name))}{also}{nearest(name, found)}")
 
     def discover(self) -> tuple[dict[str, T], list[Broken]]:
         """All there are by name, and what failed to import: it breaks nothing else. BenchError for a name twice."""
-        found: dict[str, tuple[T, str]] = {}
+        return self.gathered((*self.modules(), *self.plugins()), self.members_of)
+
+    def members_of(self, source: str) -> Iterable[tuple[str, T]]:
+        """What "package.module" or "package.module:object" offers, once imported."""
+        return self.members(_loaded(source))
+
+    def gathered(
+        self, sources: Iterable[tuple[str, str]], members: Callable[[str], Iterable[tuple[str, M]]]
+    ) -> tuple[dict[str, M], list[Broken]]:
+        """By name, what sources (see `modules`) offer, and those that fail. BenchError for a name twice.
+
+        members: what a source offers, as (name, thing).
+        """
+        found: dict[str, tuple[M, str]] = {}
         broken = []
-        for source, value in self._sources():
+        for source, value in sources:
             try:
-                members = list(self.members(_loaded(value)))
+                offered = list(members(value))
             except Exception as error:
                 broken.append(Broken(source, reason(error)))
                 continue
-            for name, member in members:
+            for name, member in offered:
                 other, place = found.setdefault(name, (member, source))
-                if other is not member:
+                if other != member:
                     raise BenchError(
                         f"Two {self.name}s are named {name!r}, in {place} and {source}: rename or uninstall one."
                     )
         return {name: found[name][0] for name in sorted(found)}, broken
 
-    def _sources(self) -> Iterator[tuple[str, str]]:
-        """What to import, as (its name for people, "package.module" or "package.module:object")."""
+    def modules(self) -> Iterator[tuple[str, str]]:
+        """The modules of our package: (name for people, what to import, "package.module")."""
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__, f"{self.package}."):
             if not module.ispkg:
                 yield module.name, module.name
+
+    def plugins(self) -> Iterator[tuple[str, str]]:
+        """The entry points of other packages, likewise, "package.module" or "package.module:object"."""
         for point in entry_points(group=self.group):
             yield f"{point.name} ({point.value})", point.value
 

@@ -4,7 +4,6 @@ read by one function, whatever they are of."""
 import gzip
 import json
 import math
-import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.errors import BenchError
+from bench.temporary import temporary_path
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,7 @@ UNIT_MM = {1: 1000.0, 2: 1.0, 3: 0.001}  # NIfTI's codes of the units of length:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary path with the same suffixes; on success it is renamed to `path`, otherwise removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    temporary = temporary_path(path)
     try:
         yield temporary
         temporary.replace(path)

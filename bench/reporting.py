@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Protocol
 
 
@@ -35,3 +36,22 @@ class SilentReporter:
 
     def say(self, line: str) -> None:
         """Nothing."""
+
+
+_SILENT = SilentReporter()
+_shown_by: ContextVar[Reporter] = ContextVar("reporter")
+
+
+@contextmanager
+def reporting_to(reporter: Reporter) -> Iterator[None]:
+    """Let `task` show itself there, for as long as this lasts."""
+    before = _shown_by.set(reporter)  # of this thread alone
+    try:
+        yield
+    finally:
+        _shown_by.reset(before)
+
+
+def task(description: str, total: int) -> AbstractContextManager[Tick]:
+    """Like `Reporter.task`, for work that is handed no reporter, such as `load` of a dataset: the command's, if any."""
+    return _shown_by.get(_SILENT).task(description, total)

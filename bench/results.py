@@ -48,6 +48,7 @@ class RunFacts(BaseModel):
     seed: int
     device: str | None = None
     fit_s: float | None = None
+    inherited_fit_s: float | None = Field(None, description="of fit_s, for parts that came trained with the package")
     parameters: int | None = None
     peak_memory_mb: float | None = None
     external: bool = Field(False, description="the maps were made by another program, which `url` tells of")

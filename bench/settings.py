@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from bench.discovery import nearest
-from bench.errors import BenchError
+from bench.errors import BenchError, shortened
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 # A file or folder that settings name, so that another command finds it from another folder.
@@ -32,12 +32,12 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     field = ".".join(str(part) for part in first["loc"])
     fields = settings_of(model)
     if first["type"] == "extra_forbidden":
-        return f"there is no setting {field!r}{nearest(field, fields)}"
+        return f"there is no setting {shortened(repr(field))}{nearest(field, fields)}"
     description = f" ({fields[field][1]})" if field in fields else ""
     if first["type"] == "missing":
         return f"the setting {field!r} is missing{description}."
     takes = first["msg"][:1].lower() + first["msg"][1:]
-    return f"{field} = {first['input']!r} is wrong, {takes}{description}."
+    return f"{field} = {shortened(repr(first['input']))} is wrong, {takes}{description}."
 
 
 def settings_of(model: type[BaseModel], prefix: str = "") -> dict[str, tuple[str, str]]:

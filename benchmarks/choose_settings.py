@@ -20,7 +20,8 @@ from bench.reporting import SilentReporter
 from bench.runs.presets import resolve
 from bench.runs.scoring import fitted_detector
 from bench.runs.store import Store
-from datasets.load import dataset_settings, load_dataset
+from datasets.load import load_dataset
+from datasets.sources import dataset_settings
 from methods.parts.smoothing import blurred_inside
 from metrics.evaluate import evaluate_case
 from metrics.protocol import protocol
@@ -29,11 +30,11 @@ CANDIDATES = {
     "spatial-msma": [
         "",
         "patches.density=gaussian",
+        "patches.join_channels=separate",
+        "patches.join_channels=separate patches.density=gaussian",
         "patches.join_channels=norm",
         "patches.join_channels=norm patches.density=gaussian",
         "patches.join_channels=sum",
-        "patches.join_channels=separate+sum",
-        "patches.join_channels=separate+sum patches.density=gaussian",
         "patches.noise_levels=3",
         "patches.dequantisation=0.1",
     ],

@@ -15,6 +15,7 @@ from leaderboard.grid import NOTHING, Grid, Heading, TextCell, header_lines, hea
 from leaderboard.ranking import paired_values
 from leaderboard.render import FORMATS
 from leaderboard.row import Row
+from leaderboard.sharing import csv_cell
 from leaderboard.statistics import Interval
 from leaderboard.table import Table
 from metrics.metric import Metric
@@ -195,11 +196,12 @@ def _cases(comparison: Comparison) -> Grid:
 def _as_csv(comparison: Comparison) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["case", "metric", comparison.first.label, comparison.second.label, "difference"])
+    names = (csv_cell(row.label) for row in (comparison.first, comparison.second))
+    writer.writerow(["case", "metric", *names, "difference"])
     for metric in _compared(comparison):
         for case in _case_ids(comparison):
             a, b = (row.values[metric.name].get(case) for row in (comparison.first, comparison.second))
-            writer.writerow([case, metric.name, a, b, None if a is None or b is None else a - b])
+            writer.writerow([csv_cell(case), metric.name, a, b, None if a is None or b is None else a - b])
     return text.getvalue()
 
 

@@ -84,8 +84,9 @@ def _mark_best(rows: list[Row], metrics: Sequence[Metric]) -> list[Row]:
     for m in metrics:
         means = [round(row.cells[m.name].mean or 0.0, DIGITS) for row in rows]
         best = min(means) if m.direction == "lower" else max(means)
+        nothing = m.direction == "higher" and best == 0  # a TPR of 0.00 is nobody's merit
         rows = [
-            _with_cell(row, m.name, replace(row.cells[m.name], best=mean == best))
+            _with_cell(row, m.name, replace(row.cells[m.name], best=mean == best and not nothing))
             for row, mean in zip(rows, means, strict=True)
         ]
     return rows

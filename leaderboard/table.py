@@ -20,6 +20,7 @@ from leaderboard.known_metrics import NOT_INSTALLED, to_show
 from leaderboard.ranking import ranked
 from leaderboard.row import Cell, Row
 from leaderboard.selection import NEWEST, Board, BoardChoice, Entry, case_values, choose_board, entries
+from leaderboard.sharing import without_folders
 from metrics.definitions.standard import METRICS
 from metrics.metric import Metric
 
@@ -101,14 +102,15 @@ def build_table(
     stored = {name for run in on_board for case in run.cases for name in case.metrics}
     shown = to_show(metrics or (HEALTHY_METRICS if healthy else headline_metrics()), stored)
     newest = max(on_board, key=lambda run: run.created)
+    description = {key: without_folders(value) for key, value in newest.dataset_description.items()}
     rows = ranked([_row(entry, shown, seed) for entry in entries(on_board)], shown, seed)
     paper_rows, source = _paper_rows(shown) if paper else ((), None)
     return Table(
         dataset=board.dataset,
         dataset_fingerprint=board.dataset_fingerprint,
-        dataset_description=newest.dataset_description,
+        dataset_description=description,
         channels=tuple(newest.channels),
-        lesions=newest.dataset_description.get("lesions"),
+        lesions=description.get("lesions"),
         protocol=board.protocol,
         protocol_hash=board.protocol_hash,
         oracle=newest.oracle,
@@ -145,7 +147,7 @@ def _row(entry: Entry, metrics: Sequence[Metric], seed: int) -> Row:
         run_keys=tuple(run.key for run in entry.runs),
         status=status,
         error="; ".join(_errors(run for run in entry.runs if run.status == status != "finished")) or None,
-        failed_cases={case: reason for run in entry.runs for case, reason in run.failed_cases.items()},
+        failed_cases={case: without_folders(why) for run in entry.runs for case, why in run.failed_cases.items()},
         baseline=newest.baseline,
         external=newest.external,
         url=newest.url,
@@ -159,7 +161,7 @@ def _errors(runs: Iterable[RunResult]) -> list[str]:
         run.error if run.status == "skipped" else f"seed {run.seed}: {run.error or 'no reason was kept'}"
         for run in runs
     )
-    return list(dict.fromkeys(error for error in errors if error))
+    return list(dict.fromkeys(without_folders(error) for error in errors if error))
 
 
 def _defined(values: dict[str, float | None]) -> statistics.Array:

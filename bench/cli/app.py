@@ -6,11 +6,13 @@ import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from bench.errors import BenchError
+from bench.cli.environment import MENDABLE, stop_for, tell
+from bench.errors import BenchError, shortened
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,7 +42,8 @@ CommandT = TypeVar("CommandT", bound=Callable[..., None])
 
 
 def command(name: str) -> Callable[[CommandT], CommandT]:
-    """Register a command whose errors are sentences; exit code 2 for what the user can mend, 130 for Ctrl-C.
+    """Register a command whose errors are sentences; exit code 2 for what the user can mend, 130 for Ctrl-C, 141 when
+    nobody reads the output any more, 1 for mistakes of ours.
 
     A parameter that is a dataclass is a group of options: each of its fields becomes one.
     """
@@ -49,24 +52,24 @@ def command(name: str) -> Callable[[CommandT], CommandT]:
         grouped = with_groups(function)
 
         def guarded(**given: Any) -> None:
-            from bench.machine.quiet import silence_libraries
-            from bench.machine.shadow import check_packages
-
-            silence_libraries()
             try:
+                from bench.machine.quiet import silence_libraries
+                from bench.machine.shadow import check_packages
+
+                silence_libraries()
                 check_packages()
-                grouped(**given)
-            except BenchError as error:
-                typer.echo(str(error), err=True)
-                raise typer.Exit(2) from None
-            except KeyboardInterrupt:
-                typer.echo("stopped; the same command goes on where it stopped", err=True)
-                raise typer.Exit(130) from None
+                grouped(**{name: _at_home(value) for name, value in given.items()})
             except (typer.Exit, typer.Abort):
                 raise
-            except Exception as error:
-                typer.echo(_unexpected(error), err=True)
-                raise typer.Exit(1) from None
+            except BenchError as error:
+                tell(str(error))
+                raise typer.Exit(MENDABLE) from None
+            except (Exception, KeyboardInterrupt) as error:
+                stop = stop_for(error)
+                sentence = stop.sentence if stop else _unexpected(error)
+                if sentence:
+                    tell(sentence)
+                raise typer.Exit(stop.code if stop else 1) from None
 
         functools.update_wrapper(guarded, grouped)
         app.command(name)(guarded)
@@ -103,8 +106,18 @@ def with_groups(function: Callable[..., None]) -> Callable[..., None]:
     return gathered
 
 
-def _unexpected(error: Exception) -> str:
-    """A sentence for a mistake of ours; the traceback goes to a file."""
-    with tempfile.NamedTemporaryFile("w", prefix="bench-", suffix=".log", delete=False, encoding="utf-8") as log:
-        log.write("".join(traceback.format_exception(error)))
-    return f"bench failed unexpectedly ({type(error).__name__}: {error}); please report it with {log.name}"
+def _at_home(value: Any) -> Any:
+    """A path with `~` for the home folder, which shells leave alone in --option=~/folder; other values as they are."""
+    return value.expanduser() if isinstance(value, Path) else value
+
+
+def _unexpected(error: BaseException) -> str:
+    """A sentence for a mistake of ours; the traceback goes to a file, or along where none can be written."""
+    what = f"bench failed unexpectedly ({shortened(f'{type(error).__name__}: {error}')}); please report it with"
+    trace = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="bench-", suffix=".log", delete=False, encoding="utf-8") as log:
+            log.write(trace)
+    except OSError:
+        return f"{what} this:\n{trace}"
+    return f"{what} {log.name}"

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -20,9 +21,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from bench.reporting import Tick
+from bench.reporting import Tick, reporting_to
 
 LINE_EVERY_S = 10.0
+RECENT_S = 60.0  # over which the time left is reckoned: steps may have become slower or faster
 
 
 class TerminalReporter:
@@ -40,6 +42,7 @@ class TerminalReporter:
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
+            speed_estimate_period=RECENT_S,
         )
 
     def __enter__(self) -> Self:
@@ -96,17 +99,20 @@ class PlainReporter:
     def task(self, description: str, total: int) -> Iterator[Tick]:
         """Lines such as "score model 500/2000 loss 0.12, 3 min left"."""
         start = last_line = time.monotonic()
-        done = 0
+        recent = deque([(start, 0)])  # when so many steps were done
 
         def tick(steps: int = 1, note: str = "") -> None:
-            nonlocal done, last_line
-            done += steps
-            now = time.monotonic()
+            nonlocal last_line
+            now, done = time.monotonic(), recent[-1][1] + steps
+            recent.append((now, done))
+            while len(recent) > 2 and now - recent[1][0] >= RECENT_S:
+                recent.popleft()
             if done < total and now - last_line < self.line_every_s:
                 return
             last_line = now
-            spent = now - start
-            time_words = f"{duration(spent * (total - done) / done)} left" if done < total else f"in {duration(spent)}"
+            before, done_before = recent[0]
+            left_s = (now - before) * (total - done) / max(done - done_before, 1)
+            time_words = f"{duration(left_s)} left" if done < total else f"in {duration(now - start)}"
             self.say(f"{description} {done}/{total}{f' {note}' if note else ''}, {time_words}")
 
         yield tick
@@ -116,10 +122,13 @@ class PlainReporter:
         print(line, flush=True)
 
 
-def reporter() -> TerminalReporter | PlainReporter:
+@contextmanager
+def reporter() -> Iterator[TerminalReporter | PlainReporter]:
     """Bars when standard output is a terminal, plain lines otherwise."""
     console = Console()
-    return TerminalReporter(console) if console.is_terminal and sys.stdout.isatty() else PlainReporter()
+    terminal = console.is_terminal and sys.stdout.isatty()
+    with TerminalReporter(console) if terminal else PlainReporter() as view, reporting_to(view):
+        yield view
 
 
 def duration(seconds: float) -> str:

@@ -10,6 +10,7 @@ import typer
 from bench.cli import options
 from bench.cli.app import command
 from bench.cli.data_options import DataOptions, LesionOptions, dataset_settings
+from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.contributing.check import Check
@@ -44,6 +45,14 @@ def metrics() -> None:
     print_metrics()
 
 
+@command("protocols")
+def protocols() -> None:
+    """List the protocols: how maps become numbers."""
+    from bench.cli.listing import print_protocols
+
+    print_protocols()
+
+
 @command("check")
 def check(name: Annotated[str, typer.Argument(help="A registered method, also of another package.")]) -> None:
     """Check that a method keeps the contract: shapes, seeds, saved parts, no peeking at labels."""
@@ -65,7 +74,9 @@ def check_dataset(
     """Check that a dataset keeps the contract: disjoint splits, healthy training cases, stable fingerprints."""
     from bench.contributing.dataset_contract import check_dataset
 
-    settings = dataset_settings(preset, replace(data, dataset=name), lesions)
+    if data.dataset is not None:
+        raise BenchError(f"--dataset {data.dataset}: the dataset to check is named without --dataset.")
+    settings = dataset_settings(preset, replace(data, dataset=name), lesions, for_methods=False)
     _report(check_dataset(settings, most))
 
 

@@ -1,13 +1,13 @@
 """Options that say which scans: the dataset, its folders, its simulated lesions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from bench.errors import BenchError
+from bench.errors import BenchError, shortened
 from datasets.lesions import sets
 
 if TYPE_CHECKING:
@@ -46,7 +46,10 @@ class LesionOptions:
 class TrainingDataOptions:
     """Which dataset to learn from."""
 
-    dataset: Annotated[str, typer.Option(help="See `bench datasets`.", rich_help_panel=DATA)] = "phantom"
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="See `bench datasets`; phantom, or bids with --root, if not given.", rich_help_panel=DATA),
+    ] = None
     root: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of your scans.", rich_help_panel=DATA)] = None
     train_root: Annotated[
         Path | None,
@@ -77,6 +80,7 @@ class DataOptions(TrainingDataOptions):
     cases: Annotated[int | None, typer.Option(min=1, help="Only the first N test cases.", rich_help_panel=DATA)] = None
 
 
+DEFAULT_PRESET = "cpu"
 # option -> field of the dataset's settings, where their names differ
 FIELDS = {
     "dataset_seed": "seed",
@@ -87,28 +91,72 @@ FIELDS = {
     "soft_fwhm_mm": "lesions.soft_fwhm_mm",
 }
 
+# field of LesionSettings -> which lesion sets it changes
+EFFECT: dict[str, Callable[[sets.LesionSet], bool]] = {
+    "atlas": lambda one: not one.healthy,
+    "lesion_load_ml": lambda one: not one.healthy,
+    "soft_fwhm_mm": lambda one: one.blurred,
+    "enhancement": lambda one: one.enhance,
+}
 
-def dataset_settings(preset: str, data: TrainingDataOptions, lesions: LesionOptions | None = None) -> "DatasetSettings":
+
+def dataset_settings(
+    preset: str, data: TrainingDataOptions, lesions: LesionOptions | None = None, for_methods: bool = True
+) -> "DatasetSettings":
     """The settings of the chosen dataset.
 
     An option counts as given when it differs from its default. BenchError that names the option, field or value, for
-    one that the dataset does not read or take.
+    one that the dataset does not read or take, or that would change nothing.
+
+    for_methods: whether the preset is that of methods as well, so that a dataset need not read it.
     """
     from bench.settings import settings_of
-    from datasets.load import DATASETS, dataset_settings
+    from datasets.sources import DATASETS, dataset_settings
 
-    reads = settings_of(DATASETS.get(data.dataset).Settings)
+    name = data.dataset or _dataset_of(data)
+    reads = settings_of(DATASETS.get(name).Settings)
     chosen = _given(data) | (_given(lesions) if lesions else {})
     values: dict[str, object] = {}
     for option, value in chosen.items():
         field = FIELDS.get(option, option)
         if field not in reads:
-            raise BenchError(f"The dataset {data.dataset} does not read --{option.replace('_', '-')}: leave it out.")
+            raise BenchError(f"The dataset {name} does not read --{option.replace('_', '-')}: leave it out.")
         values[field] = value
-    values |= _pairs(data.data or [])
+    if not for_methods and preset != DEFAULT_PRESET and "preset" not in reads:
+        raise BenchError(f"The dataset {name} does not read --preset: leave it out.")
+    for key, value in _pairs(data.data or []).items():
+        if key in values:
+            raise BenchError(f"{key} is set twice, by an option of its own and by --data {key}=...: leave one away.")
+        values[key] = value
     if "preset" in reads:
         values.setdefault("preset", preset)  # otherwise it is the methods' alone
-    return dataset_settings(data.dataset, _nested(values))
+    settings = dataset_settings(name, _nested(values))
+    if lesions:
+        check_effect(getattr(settings, "lesions", None), values)
+    return settings
+
+
+def _dataset_of(data: TrainingDataOptions) -> str:
+    """The dataset that is meant where none is named; said when it is not the built-in one."""
+    if data.root is None and data.train_root is None and data.table is None:
+        return "phantom"
+    name, option = ("bids", "--root") if data.table is None else ("cohort", "--table")
+    typer.echo(f"--dataset {name}, since {option} is given")
+    return name
+
+
+def check_effect(lesions: "LesionSettings | None", values: Mapping[str, object]) -> None:
+    """BenchError for a setting of lesions that would change nothing, such as an edge width in a set with sharp edges.
+
+    values: the settings that were given, by their field, as `lesions.soft_fwhm_mm`.
+    """
+    if lesions is None or lesions.generator != sets.DEFAULT_GENERATOR:
+        return  # what another generator reads is its own
+    for field, effective in EFFECT.items():
+        if f"lesions.{field}" in values and not effective(lesions.lesion_set):
+            option = next((one for one, name in FIELDS.items() if name == f"lesions.{field}"), None)
+            named = f"--{option.replace('_', '-')}" if option else f"lesions.{field}"
+            raise BenchError(f"{named} changes nothing in the lesion set {lesions.set}: leave it out.")
 
 
 def lesion_settings(lesions: LesionOptions) -> "LesionSettings":
@@ -116,8 +164,11 @@ def lesion_settings(lesions: LesionOptions) -> "LesionSettings":
     from bench.settings import validated
     from datasets.lesions.settings import LesionSettings
 
-    values = {FIELDS[option].removeprefix("lesions."): value for option, value in _given(lesions).items()}
-    return validated(LesionSettings, values, "simulated lesions")
+    values = {FIELDS[option]: value for option, value in _given(lesions).items()}
+    inner = {field.removeprefix("lesions."): value for field, value in values.items()}
+    settings = validated(LesionSettings, inner, "simulated lesions")
+    check_effect(settings, values)
+    return settings
 
 
 def _given(options: TrainingDataOptions | LesionOptions) -> dict[str, object]:
@@ -132,9 +183,12 @@ def _pairs(pairs: Sequence[str]) -> dict[str, object]:
     values: dict[str, object] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
+        key = key.strip()
         if not equals or not key:
-            raise BenchError(f"--data {pair} should read key=value, such as --data lesions.enhancement=2.")
-        values[key.strip()] = value.strip()
+            raise BenchError(f"--data {shortened(pair)} should read key=value, such as --data lesions.enhancement=2.")
+        if key in values:
+            raise BenchError(f"--data {shortened(key)} is given twice: leave one away.")
+        values[key] = value.strip()
     return values
 
 

@@ -1,26 +1,29 @@
-"""What there is: methods, the settings of one, metrics. Apart from `summary`, whose tables take longer to import."""
+"""What there is: methods, the settings of one, datasets, metrics, protocols. Each imports what it lists."""
+
+from typing import TYPE_CHECKING
 
 import typer
 
 from bench import registry
-from bench.runs import presets
-from bench.settings import settings_of
+
+if TYPE_CHECKING:
+    from metrics.protocol import Protocol
 
 
 def print_methods() -> None:
     """Every method with its title and source; then what failed to import and why."""
-    found, broken = registry.discover()
+    found, broken = registry.listing()
     wide = max(map(len, found), default=0)
-    for name, detector in found.items():
-        kind = " (trivial baseline)" if detector.info.baseline else ""
-        typer.echo(f"{name:<{wide}}  {detector.info.title}{kind}; {detector.info.reference}")
+    for name, method in found.items():
+        kind = " (trivial baseline)" if method.info.baseline else ""
+        typer.echo(f"{name:<{wide}}  {method.info.title}{kind}; {method.info.reference}")
     for one in broken:
         typer.echo(f"{one.source} failed to import: {one.reason}", err=True)
 
 
 def print_datasets() -> None:
     """Every dataset with one line about it; then what failed to import and why."""
-    from datasets.load import DATASETS
+    from datasets.sources import DATASETS
 
     found, broken = DATASETS.discover()
     wide = max(map(len, found), default=0)
@@ -32,6 +35,9 @@ def print_datasets() -> None:
 
 def print_method(name: str) -> None:
     """A method's settings: default, value in the cpu preset where it differs, description."""
+    from bench.runs import presets
+    from bench.settings import settings_of
+
     detector = registry.method(name)
     default = presets.flattened(detector.Config())
     described = settings_of(detector.Config)
@@ -63,3 +69,22 @@ def print_metrics() -> None:
         typer.echo(f"{name:<{wide}}  {'; '.join(fact for fact in facts if fact)}{asked_for}")
     for one in broken:
         typer.echo(f"{one.source} failed to import: {one.reason}", err=True)
+
+
+def print_protocols() -> None:
+    """Every protocol with its threshold and a line about it."""
+    from metrics.protocol import PROTOCOLS
+
+    wide = max(len(one.name) for one in PROTOCOLS)
+    for one in PROTOCOLS:
+        typer.echo(f"{one.name:<{wide}}  version {one.version}; {_threshold(one)}")
+
+
+def _threshold(protocol: "Protocol") -> str:
+    """How a protocol finds its threshold, and whether that can be done without labels."""
+    if protocol.false_positive_rate is not None:
+        share = f"{100 * protocol.false_positive_rate:g} %"
+        return f"one threshold for all cases, {share} of healthy brain voxels lie above it: can be deployed"
+    cases = "each case" if protocol.per_case else "all cases together"
+    measured = "the authors' code" if protocol.window_over == "array" else "the paper"
+    return f"the best threshold for {cases}, measured as in {measured}: saw the ground truth, an upper bound"

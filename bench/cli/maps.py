@@ -11,6 +11,7 @@ from bench.cli.app import command
 from bench.cli.data_options import DATA, DataOptions, LesionOptions, dataset_settings, lesion_settings
 from bench.cli.options import DEFAULT_WORKSPACE, EvaluationOptions
 from bench.errors import BenchError
+from bench.temporary import remove_leftovers
 
 MAPS = "Maps of your own"
 
@@ -28,7 +29,10 @@ class MapsOptions:
     ] = None
     dataset: Annotated[
         str | None,
-        typer.Option(help="MAPS are of this dataset's test cases, as run or exported here.", rich_help_panel=MAPS),
+        typer.Option(
+            help="MAPS are of this dataset's test cases, as run or exported here; without MAPS: only its runs.",
+            rich_help_panel=MAPS,
+        ),
     ] = None
     fingerprint: Annotated[
         str | None, typer.Option(help="Start of its fingerprint, if there are several.", rich_help_panel=MAPS)
@@ -45,13 +49,17 @@ class MapsOptions:
 
     def check(self, maps: Path | None, method: list[str] | None) -> None:
         """BenchError for options that do not go together."""
-        given = [name for name, value in vars(self).items() if name != "seed" and value is not None]
+        for_runs_too = ("dataset", "fingerprint")
+        unless_given = vars(MapsOptions())
+        given = [name for name, value in vars(self).items() if name not in for_runs_too and value != unless_given[name]]
         if maps is None and given:
             raise BenchError(f"--{given[0].replace('_', '-')} goes with MAPS, a folder of anomaly maps: name it first.")
         if maps is not None and method:
             raise BenchError("--method chooses among earlier runs; MAPS get their name by --method-name.")
         if maps is not None and (self.labels is None) == (self.dataset is None):
             raise BenchError("MAPS need either --labels DIR, or --dataset NAME for maps of its test cases.")
+        if self.labels is not None and self.fingerprint is not None:
+            raise BenchError("--fingerprint goes with --dataset: leave it out, --labels says which dataset.")
 
 
 @command("evaluate")
@@ -68,17 +76,22 @@ def evaluate(
 
     MAPS are paired with the cases by the subject that their names begin with, as sub-01_anomaly.nii.gz.
     """
+    with_maps.check(maps, method)
+    protocol = evaluation.chosen_protocol()
+
     from bench.cli.console import reporter
     from bench.cli.summary import print_runs
     from bench.runs.bench import Bench
-    from bench.runs.evaluate_again import evaluate_again
+    from bench.runs.evaluate_again import Which, evaluate_again
 
-    with_maps.check(maps, method)
-    protocol = evaluation.chosen_protocol()
+    left_out: tuple[str, ...] = ()
+    workspace.remove_leftovers()
     with reporter() as view:
         bench = Bench(workspace, view, evaluation.workers, evaluation.chosen_metrics())
         if maps is None:
-            results = evaluate_again(bench, protocol, tuple(method or []))
+            which = Which(tuple(method or ()), with_maps.dataset, with_maps.fingerprint or "")
+            again = evaluate_again(bench, protocol, which)
+            results, left_out = list(again.results), again.left_out
         else:
             from bench.runs.datasets import known_dataset, labelled_dataset
             from bench.runs.submissions import Submission, evaluate_maps
@@ -98,7 +111,7 @@ def evaluate(
             )
             results = [evaluate_maps(bench, found, submission, protocol)]
     print_runs(results, bench)
-    options.exit_unless_complete(results)
+    options.exit_unless_complete(results, left_out)
 
 
 @command("export")
@@ -119,7 +132,9 @@ def export(
     from bench.runs.datasets import opened_dataset, remember_dataset
     from datasets.export import export_dataset
 
-    settings = dataset_settings(preset, data, lesions)
+    settings = dataset_settings(preset, data, lesions, for_methods=False)
+    workspace.remove_leftovers()
+    remove_leftovers(target)
     with reporter() as view:
         found = opened_dataset(Bench(workspace, view), settings)
         written = export_dataset(found, target, split or [], view)
@@ -139,6 +154,7 @@ def simulate_lesions(
     from bench.cli.console import reporter
     from datasets.simulate import simulate_folder
 
+    remove_leftovers(target)
     with reporter() as view:
         written = simulate_folder(source, target, lesion_settings(lesions), seed, view)
     typer.echo(f"{written} subjects with lesions in {target}")

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 
 METHODS = "Methods"
 
+
+def _of_use(count: int | None) -> int | None:
+    """Refuses more threads or workers than this machine could make use of: it would fail at starting them."""
+    from bench.machine.threads import most_at_once
+
+    if count is not None and count > most_at_once():
+        raise typer.BadParameter(f"{count} is more than this machine has use for: take at most {most_at_once()}.")
+    return count
+
+
 Preset = Literal["cpu", "gpu", "paper"]
 MethodNames = Annotated[
     list[str] | None,
@@ -61,14 +71,16 @@ class MethodOptions:
     ] = "auto"
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="CPU threads; found by timing when not given.", rich_help_panel=METHODS),
+        typer.Option(
+            min=1, callback=_of_use, help="CPU threads; found by timing when not given.", rich_help_panel=METHODS
+        ),
     ] = None
 
     def choice(self) -> "Choice":
-        """What `bench.runs.run` takes."""
+        """What `bench.runs.run` takes; BenchError at once for a method that there is not."""
         from bench.runs.choice import Choice
 
-        return Choice(
+        choice = Choice(
             methods=tuple(self.method or ["spatial-msma"]),
             preset=self.preset,
             config_file=self.config,
@@ -76,6 +88,8 @@ class MethodOptions:
             seed=self.seed,
             device=self.device,
         )
+        choice.check_names()
+        return choice
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,8 @@ class EvaluationOptions:
 
     protocol: Annotated[str, typer.Option(help="How maps become numbers: paper, authors-code, ...")] = "paper"
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Cases to evaluate at the same time; all cores if not given.")
+        int | None,
+        typer.Option(min=1, callback=_of_use, help="Cases to evaluate at the same time; all cores if not given."),
     ] = None
     metric: Annotated[
         list[str] | None,
@@ -141,7 +156,14 @@ def set_up_processor(threads: int | None) -> None:
         torch.set_num_threads(threads)
 
 
-def exit_unless_complete(results: "Sequence[RunResult]") -> None:
-    """Exit code 1 when a run failed or lacks cases; one that was skipped, since it cannot run here, is complete."""
-    if any(result.status != "skipped" and (result.status == "failed" or result.n < result.of) for result in results):
+def exit_unless_complete(results: "Sequence[RunResult]", left_out: Sequence[str] = ()) -> None:
+    """Exit code 1 when a run failed or lacks cases; one that was skipped, since it cannot run here, is complete.
+
+    left_out: why runs have no result at all; said here.
+    """
+    for why in left_out:
+        typer.echo(f"left out: {why}", err=True)
+    if left_out or any(
+        result.status != "skipped" and (result.status == "failed" or result.n < result.of) for result in results
+    ):
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ from bench.cli import options
 from bench.cli.app import command
 from bench.cli.data_options import DataOptions, LesionOptions, TrainingDataOptions, dataset_settings
 from bench.cli.options import DEFAULT_WORKSPACE, EvaluationOptions, MethodOptions
+from bench.errors import BenchError
 
 
 @command("run")
@@ -21,17 +22,20 @@ def run(
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Fit methods, score the test cases, evaluate the maps and print the table."""
+    choice = methods.choice()  # mistakes are told before what takes seconds to import
+    protocol = evaluation.chosen_protocol()
+    settings = dataset_settings(methods.preset, data, lesions)
+
     from bench.cli.console import reporter
     from bench.cli.summary import print_runs
     from bench.runs.bench import Bench
     from bench.runs.run import run
 
-    protocol = evaluation.chosen_protocol()
-    settings = dataset_settings(methods.preset, data, lesions)
     options.set_up_processor(methods.threads)
+    workspace.remove_leftovers()
     with reporter() as view:
         bench = Bench(workspace, view, evaluation.workers, evaluation.chosen_metrics())
-        results = run(bench, methods.choice(), settings, protocol, again)
+        results = run(bench, choice, settings, protocol, again)
     print_runs(results, bench)
     options.exit_unless_complete(results)
 
@@ -46,15 +50,20 @@ def fit(
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Train the parts of methods that learn and keep them, without scoring."""
+    choice = methods.choice()
+    settings = dataset_settings(methods.preset, data)
+    if ship is not None and ship.exists() and not ship.is_dir():
+        raise BenchError(f"--ship {ship} is a file: name a folder.")
+
     from bench.cli.console import reporter
     from bench.runs.bench import Bench
     from bench.runs.fitting import fit_methods
     from bench.runs.store import ship as ship_parts
 
-    settings = dataset_settings(methods.preset, data)
     options.set_up_processor(methods.threads)
+    workspace.remove_leftovers()
     with reporter() as view:
-        fits = fit_methods(Bench(workspace, view), methods.choice(), settings)
+        fits = fit_methods(Bench(workspace, view), choice, settings)
     for place in ship_parts(fits.parts, ship) if ship else [part.folder for part in fits.parts]:
         typer.echo(str(place))
     for name, reason in fits.skipped.items():

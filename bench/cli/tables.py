@@ -7,7 +7,9 @@ import typer
 
 from bench.cli import options
 from bench.cli.app import command
+from bench.cli.environment import tell
 from bench.cli.options import DEFAULT_WORKSPACE, BoardOptions
+from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.results import RunResult
@@ -32,7 +34,7 @@ def leaderboard(
     from bench.cli.summary import print_table
     from leaderboard.table import build_table
 
-    table = build_table(_runs(workspace), board.choice(), metric, paper)
+    table = build_table(list(_runs(workspace).values()), board.choice(), metric, paper)
     print_table(table, format, statistics, costs)
 
 
@@ -53,14 +55,14 @@ def compare(
     from leaderboard.format import View
     from leaderboard.table import build_table
 
-    table = build_table(_runs(workspace), board.choice(), metric)
+    table = build_table(list(_runs(workspace).values()), board.choice(), metric)
     color, width = terminal_style()
     typer.echo(render_comparison(compare(table, first, second), format, View(color=color, width=width)), nl=False)
 
 
 @command("figure")
 def figure(
-    output: Annotated[Path, typer.Argument(help="Path to write; its suffix becomes .png and .pdf.")],
+    output: Annotated[Path, typer.Argument(help="Path to write; .png and .pdf are put to it.")],
     board: BoardOptions,
     kind: Annotated[
         Literal["maps", "lesion-volume", "froc"],
@@ -69,27 +71,34 @@ def figure(
             "share against false components per case, as numbers, too."
         ),
     ] = "maps",
-    count: Annotated[int, typer.Option(min=1, help="How many cases to draw.")] = 4,
-    seed: Annotated[int | None, typer.Option(min=0, help="Draw cases at random; the first ones if not given.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="How many cases to draw, of --kind maps; 4.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Draw cases of --kind maps at random; the first ones if not given.")
+    ] = None,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Draw finished runs."""
+    if kind != "maps" and (count is not None or seed is not None):
+        raise BenchError(f"--count and --seed choose cases of --kind maps: leave them out with {kind}.")
+
+    from leaderboard.figures.saving import beside
     from leaderboard.table import build_table
 
+    beside(output, ".png")  # is refused before the work, if it is
     runs = _runs(workspace)
-    table = build_table(runs, board.choice())
+    table = build_table(list(runs.values()), board.choice())
     if kind == "lesion-volume":
         from leaderboard.figures.lesion_volume import draw_sensitivity, sensitivities
 
-        paths = draw_sensitivity(sensitivities(runs, board.choice()), output)
+        paths = draw_sensitivity(sensitivities(list(runs.values()), board.choice()), output)
     else:
         from bench.runs.datasets import reopened_dataset
         from leaderboard.figures.maps import draw_cases, map_folders
 
-        folders = map_folders(workspace.run_files(), table)
+        folders = map_folders(list(runs), table)
         cases = reopened_dataset(workspace, workspace.dataset(table.dataset, table.dataset_fingerprint))
         if kind == "maps":
-            paths = draw_cases(cases, folders, output, count, seed)
+            paths = draw_cases(cases, folders, output, count or 4, seed)
         else:
             from bench.cli.console import reporter
             from bench.runs.froc import froc_curves
@@ -102,7 +111,14 @@ def figure(
         typer.echo(f"wrote {path}")
 
 
-def _runs(workspace: "Workspace") -> "list[RunResult]":
+def _runs(workspace: "Workspace") -> "dict[Path, RunResult]":
+    """run.json -> the run. One that cannot be read is said and left out."""
     from bench.results import load_run
 
-    return [load_run(path) for path in workspace.run_files()]
+    runs = {}
+    for path in workspace.run_files():
+        try:
+            runs[path] = load_run(path)
+        except BenchError as problem:
+            tell(f"left out: {problem}")
+    return runs

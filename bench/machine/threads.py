@@ -29,6 +29,11 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def most_at_once() -> int:
+    """The most threads that may be asked for: many more than there are cores only take memory, until none start."""
+    return max(64, 4 * available_cores())
+
+
 def _convolution_s(repeats: int = 12) -> float:
     """Seconds for a few convolutions of a 16-channel 32^3 volume; their sum, since stalls are what hurts."""
     import torch

@@ -55,7 +55,7 @@ class Choice:
             BenchError: For a name, a setting or a device that there is not.
         """
         detectors = self._detectors()
-        known = list(registry.methods()) if self.config_file else []
+        known = list(registry.listing()[0]) if self.config_file else []
         configs = presets.resolve(detectors, self.preset, self.config_file, list(self.pairs), known)
         device = chosen_device(self.device)
         return [
@@ -63,12 +63,19 @@ class Choice:
             for name, detector in detectors.items()
         ]
 
+    def check_names(self) -> None:
+        """BenchError for a name that there is not, before anything heavy is imported."""
+        for name in self.methods:
+            if name != "all":
+                registry.check_name(name)
+
     def missing(self) -> list[registry.Broken]:
         """What "all" would hold, did it not fail to import."""
         return registry.discover()[1] if "all" in self.methods else []
 
     def _detectors(self) -> dict[str, type[Detector]]:
         if "all" in self.methods:
+            self.check_names()
             return registry.methods()
         return {name: registry.method(name) for name in self.methods}
 

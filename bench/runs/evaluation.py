@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from bench.errors import BenchError, reason
+from bench.errors import BenchError, reason, stops_all
 from bench.files import write_text
 from bench.machine.version import commit, version
 from bench.reporting import Reporter
@@ -24,6 +24,7 @@ from bench.runs.run_folder import RunFolder, digest, load_map
 from bench.runs.thresholds import shared_threshold
 from bench.runs.workspace import ResultsLayout
 from datasets.dataset import Dataset
+from leaderboard.sharing import csv_cell
 from leaderboard.statistics import mean_and_standard_error
 from metrics.definitions.standard import METRICS
 from metrics.evaluate import evaluate_case
@@ -139,6 +140,8 @@ class Evaluation:
                 try:
                     found.append(result.result())
                 except Exception as error:
+                    if stops_all(error):
+                        raise
                     failed[case_id] = reason(error)
                     self.folder.log(f"evaluating {case_id}", error)
                 tick(note=case_id)
@@ -242,5 +245,7 @@ def cases_csv(run: RunResult) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["id", "threshold", "runtime_s", *run.metrics])
     for case in run.cases:
-        writer.writerow([case.id, case.threshold, case.runtime_s, *(case.metrics.get(name) for name in run.metrics)])
+        writer.writerow(
+            [csv_cell(case.id), case.threshold, case.runtime_s, *(case.metrics.get(name) for name in run.metrics)]
+        )
     return text.getvalue()

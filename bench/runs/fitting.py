@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bench.component import AnyComponent, Fitted
-from bench.errors import Skipped, reason
+from bench.errors import Skipped, reason, stops_all
 from bench.runs.bench import Bench
 from bench.runs.choice import Choice
 from bench.runs.datasets import opened_dataset
@@ -46,5 +46,7 @@ def fit_methods(bench: Bench, choice: Choice, dataset_settings: DatasetSettings)
         except Skipped as why_not:
             skipped[method.name] = str(why_not)
         except Exception as error:
+            if stops_all(error):
+                raise
             failed[method.name] = reason(error)
     return Fits(tuple(parts.values()), failed, skipped)

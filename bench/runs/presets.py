@@ -14,11 +14,12 @@ from pydantic import BaseModel
 
 from bench.detector import Detector, MethodConfig
 from bench.discovery import nearest
-from bench.errors import BenchError
+from bench.errors import BenchError, shortened
 from bench.settings import settings_of, validated
 
 PRESETS = ("cpu", "gpu", "paper")
 Settings = dict[str, Any]
+NO_YAML = (yaml.YAMLError, ValueError)  # ValueError for a date in month 13, an integer of 5000 digits
 
 
 def preset_settings(name: str) -> dict[str, Settings]:
@@ -35,26 +36,28 @@ def file_settings(path: Path, known: list[str]) -> dict[str, Settings]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BenchError(f"The config file {path} cannot be read: give a YAML file.") from error
+        raise BenchError(f"The config file {path} cannot be read: give a YAML file in UTF-8.") from error
     settings = _parse(text, str(path))
     for name in settings:
         if name not in known:
-            raise BenchError(f"{path}: there is no method {name!r}{nearest(name, known)}")
+            raise BenchError(f"{path}: there is no method {shortened(repr(name))}{nearest(name, known)}")
     return settings
 
 
 def assignments(pairs: list[str]) -> list[tuple[str, Any]]:
-    """`["flow.blocks=8"]` as `[("flow.blocks", 8)]`; values are read as YAML."""
-    parsed = []
+    """`["patches.blocks=8"]` as `[("patches.blocks", 8)]`; values are read as YAML."""
+    parsed: dict[str, Any] = {}
     for pair in pairs:
-        key, equals, value = pair.partition("=")
+        key, equals, value = (part.strip() for part in pair.partition("="))
         if not equals or not key:
-            raise BenchError(f"--set {pair} should read key=value, such as --set flow.blocks=8.")
+            raise BenchError(f"--set {shortened(pair)} should read key=value, such as --set patches.blocks=8.")
+        if key in parsed:
+            raise BenchError(f"--set {shortened(key)} is given twice: leave one away.")
         try:
-            parsed.append((key.strip(), yaml.safe_load(value)))
-        except yaml.YAMLError as error:
-            raise BenchError(f"--set {pair}: the value is not valid YAML.") from error
-    return parsed
+            parsed[key] = yaml.load(value, _Loader)
+        except (*NO_YAML, RecursionError) as error:
+            raise BenchError(f"--set {shortened(pair)}: the value is not valid YAML.") from error
+    return list(parsed.items())
 
 
 def resolve(
@@ -71,6 +74,8 @@ def resolve(
     from_preset = preset_settings(preset)
     from_file = file_settings(config_file, known) if config_file else {}
     settings = {name: _merged(from_preset.get(name, {}), from_file.get(name, {})) for name in detectors}
+    for name in from_file.keys() & detectors.keys():  # so that its mistakes are told as the file's
+        validated(detectors[name].Config, settings[name], f"{config_file}: {name}")
     for key, value in assignments(pairs):
         _assign(settings, detectors, key, value)
     return {name: validated(detector.Config, settings[name], name) for name, detector in detectors.items()}
@@ -95,12 +100,26 @@ def flattened(config: BaseModel) -> dict[str, str | int | float | bool | None]:
 
 def _parse(text: str, source: str) -> dict[str, Settings]:
     try:
-        content = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
+        content = yaml.load(text, _Loader) or {}
+    except NO_YAML as error:
         raise BenchError(f"{source} is not valid YAML: {' '.join(str(error).split())}.") from error
+    except RecursionError:
+        raise BenchError(f"{source} nests settings deeper than YAML can be read: write them flat.") from None
     if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
         raise BenchError(f"{source} should map names of methods to settings, such as `zscore: {{smoothing_mm: 2}}`.")
     return {str(name): settings for name, settings in content.items() if name != "shared"}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as it is, but for a key that stands twice in one mapping, of which the last would win without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping of a node."""
+        keys = [(key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((value for tag, value in keys if keys.count((tag, value)) > 1), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {twice!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def _merged(below: Settings, above: Settings) -> Settings:
@@ -121,7 +140,7 @@ def _assign(settings: dict[str, Settings], detectors: dict[str, type[Detector]],
     )
     if not targets:
         known = sorted({k for detector in detectors.values() for k in settings_of(detector.Config)})
-        raise BenchError(f"--set {key}: {' and '.join(detectors)} has no such setting{nearest(key, known)}")
+        raise BenchError(f"--set {shortened(key)}: {' and '.join(detectors)} has no such setting{nearest(key, known)}")
     for name, dotted in targets.items():
         change: Any = value
         for part in reversed(dotted.split(".")):

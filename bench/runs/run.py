@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from bench.errors import Skipped, reason
+from bench.errors import Skipped, reason, stops_all
 from bench.machine.version import versions
 from bench.results import RunResult
 from bench.runs import presets
@@ -13,7 +13,6 @@ from bench.runs.evaluation import evaluate_and_track, evaluation_in_background
 from bench.runs.run_folder import Record, RunFolder, digest
 from bench.runs.scoring import FittedDetector, fitted_detector, score_unfinished, score_validation
 from bench.runs.source import has_changed, source_hash
-from bench.runs.workspace import Workspace
 from datasets.dataset import Dataset
 from datasets.settings import DatasetSettings
 from metrics.protocol import Protocol
@@ -45,7 +44,7 @@ def run(
     results = []
     with bench.reporter.task("methods", len(methods)) as tick:
         for method in methods:
-            folder = folder_of(bench.workspace, dataset, method)
+            folder = folder_of(bench, dataset, method)
             if again:
                 folder.forget_scores()
             results.append(run_method(bench, method, folder, dataset, protocol))
@@ -77,6 +76,8 @@ def run_method(
         folder.save()
         bench.reporter.say(f"{method.name} is skipped: {record.skipped}")
     except Exception as error:
+        if stops_all(error):
+            raise
         record.error = reason(error)
         folder.log("fit", error)
         folder.save()
@@ -96,7 +97,7 @@ def _note_source(bench: Bench, method: ChosenMethod, folder: RunFolder, dataset:
         bench.reporter.say(f"{method.name}: its code has changed since; --again scores every case anew")
 
 
-def folder_of(workspace: Workspace, dataset: Dataset, method: ChosenMethod) -> RunFolder:
+def folder_of(bench: Bench, dataset: Dataset, method: ChosenMethod) -> RunFolder:
     """The folder of one method with one config and seed, as it was left or new."""
     info = method.detector.info
     flat = presets.flattened(method.config)
@@ -110,6 +111,7 @@ def folder_of(workspace: Workspace, dataset: Dataset, method: ChosenMethod) -> R
         seed=method.seed,
     )
     key = digest(dataset.fingerprint, info.name, flat, method.seed)
-    folder = RunFolder.open(workspace.dataset(dataset.name, dataset.fingerprint).run(info.name, key), fresh)
+    place = bench.workspace.dataset(dataset.name, dataset.fingerprint).run(info.name, key)
+    folder = RunFolder.open(place, fresh, bench.reporter)
     folder.record.device = method.device  # the folder may have been begun on another one
     return folder

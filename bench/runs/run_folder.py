@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import BenchError, reason
 from bench.files import read_scores, save_nifti, write_text
+from bench.reporting import Reporter
 from bench.results import RunFacts
 from bench.runs.workspace import RunLayout
 from datasets.case import Case, FloatArray, ScoreArray
@@ -49,9 +50,20 @@ class RunFolder(RunLayout):
     record: Record
 
     @classmethod
-    def open(cls, path: Path, fresh: Record) -> "RunFolder":
-        """The folder with the record it holds; a new one starts with `fresh`."""
-        return cls.load(path) if RunLayout(path).record_file.exists() else cls(path, fresh)
+    def open(cls, path: Path, fresh: Record, reporter: Reporter) -> "RunFolder":
+        """The folder with the record it holds; a new one starts with `fresh`, and so does one whose record is damaged,
+        which is said."""
+        if not RunLayout(path).record_file.exists():
+            return cls(path, fresh)
+        try:
+            return cls.load(path)
+        except BenchError:
+            folder = cls.rebuilt(path, fresh)
+            reporter.say(
+                f"{fresh.method}: {folder.record_file} was damaged and is made anew from {len(fresh.cases)} maps; what "
+                "scoring them took is not known any more, --again scores every case anew"
+            )
+            return folder
 
     @classmethod
     def load(cls, path: Path) -> "RunFolder":
@@ -60,7 +72,19 @@ class RunFolder(RunLayout):
         try:
             return cls(path, Record.model_validate_json(file.read_text(encoding="utf-8")))
         except (OSError, ValidationError, ValueError) as error:
-            raise BenchError(f"{file} cannot be read: remove that folder and run again.") from error
+            raise BenchError(
+                f"{file} is damaged: `bench run` with the same method and settings makes it anew from its maps."
+            ) from error
+
+    @classmethod
+    def rebuilt(cls, path: Path, fresh: Record) -> "RunFolder":
+        """A folder whose record is damaged: a new one of the maps that are there, the old one kept beside it."""
+        folder = cls(path, fresh)
+        folder.record_file.replace(folder.record_file.with_suffix(".json.damaged"))
+        for found in sorted(path.glob("prepared/*.nii.gz")):
+            fresh.cases[found.name.removesuffix(".nii.gz")] = Scored()
+        folder.save()
+        return folder
 
     def save(self) -> None:
         """Write what is known of the method as a whole."""
@@ -92,7 +116,8 @@ class RunFolder(RunLayout):
     def keep_map(self, case: Case, anomaly_map: FloatArray, scored: Scored) -> None:
         """Write both maps of a test case and note it as finished; its older results no longer count."""
         native_affine = case.affine if case.native is None else case.native.affine
-        save_nifti(self.map_path(case.id), to_native(anomaly_map, case), native_affine)
+        native_map = to_native(anomaly_map, case, outside=float(anomaly_map[case.brain_mask].min()))
+        save_nifti(self.map_path(case.id), native_map, native_affine)
         self.keep_prepared(case, anomaly_map, scored)
 
     def keep_prepared(self, case: Case, anomaly_map: ScoreArray, scored: Scored) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.component import AnyComponent, FitContext, Fitted
 from bench.detector import Detector, MethodConfig
-from bench.errors import BenchError, Skipped
+from bench.errors import BenchError, Skipped, stops_all
 from bench.files import save_nifti
 from bench.machine.memory import peak_mb, reset_peak
 from bench.reporting import Reporter
@@ -16,6 +16,7 @@ from bench.runs.run_folder import RunFolder, Scored
 from bench.runs.store import Store
 from datasets.case import Case, FloatArray, ScoreArray
 from datasets.dataset import Dataset
+from metrics.inputs import lowest_outside
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,13 @@ class FittedDetector:
     """A detector that can score, and what its fit took.
 
     parts: the trained parts it fetched. fit_s: seconds its fit takes when none of them is in the store.
+    inherited_fit_s: of these, what the parts took that came with the package, wherever they were trained.
     """
 
     detector: Detector
     parts: tuple[Fitted[AnyComponent], ...]
     fit_s: float
+    inherited_fit_s: float
 
     @property
     def parameters(self) -> int:
@@ -68,8 +71,14 @@ def fitted_detector(
     start = time.perf_counter()
     detector.fit(context)
     own_s = time.perf_counter() - start - sum(part.spent_s for part in context.parts)
-    trained_s = sum({part.component.key: part.fit_s for part in context.parts}.values())
-    return FittedDetector(detector, tuple(context.parts), round(own_s + trained_s, 1))
+    trained_s = {part.component.key: part.fit_s for part in context.parts}
+    inherited = {part.component.key for part in context.parts if part.folder.parent == store.shipped}
+    return FittedDetector(
+        detector,
+        tuple(context.parts),
+        fit_s=round(own_s + sum(trained_s.values()), 1),
+        inherited_fit_s=round(sum(trained_s[key] for key in inherited), 1),
+    )
 
 
 def score_unfinished(
@@ -79,7 +88,7 @@ def score_unfinished(
     reporter: Reporter,
     scored: Callable[[int], object] = lambda index: None,
 ) -> None:
-    """Score the test cases that have no map yet; one that fails is recorded with its reason.
+    """Score the test cases that have no map yet; one that fails is recorded with its reason. A full disk stops all.
 
     scored: told the index of each case whose map was kept.
     """
@@ -88,7 +97,8 @@ def score_unfinished(
     if not unfinished:
         return
     fitted = fit()
-    record.fit_s, record.parameters = fitted.fit_s, fitted.parameters
+    record.fit_s, record.inherited_fit_s = fitted.fit_s, fitted.inherited_fit_s
+    record.parameters = fitted.parameters
     reset_peak(record.device or "cpu")  # of scoring alone: whether components were trained or loaded should not show
     record.error = None
     folder.save()
@@ -104,6 +114,8 @@ def score_unfinished(
                 folder.keep_map(case, anomaly_map, Scored(runtime_s=runtime_s, network_evaluations=evaluations))
                 scored(index)
             except Exception as error:
+                if stops_all(error):
+                    raise
                 folder.keep_failure(case_id, error)
             tick(note=case_id)
 
@@ -128,14 +140,14 @@ def score_validation(
 
 
 def timed_map(detector: Detector, case: Case) -> tuple[FloatArray, float]:
-    """The anomaly map, zero outside the brain, and the seconds it took; BenchError if it is no proper map."""
+    """The map, its lowest brain value outside the brain, and the seconds it took; BenchError if it is no proper map."""
     start = time.perf_counter()
     anomaly_map = detector.score(case.without_lesion_mask())
     runtime_s = time.perf_counter() - start
     problem = map_problem(anomaly_map, case)
     if problem:
         raise BenchError(f"The map of {case.id} {problem}.")
-    return np.where(case.brain_mask, anomaly_map, np.float32(0)).astype(np.float32), runtime_s
+    return lowest_outside(anomaly_map, case.brain_mask), runtime_s
 
 
 def map_problem(anomaly_map: object, case: Case) -> str | None:

@@ -6,7 +6,6 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from bench.component import AnyComponent, Component, ComponentConfig, ComponentT
 from bench.errors import BenchError
 from bench.files import write_text
 from bench.interface import type_arguments
+from bench.temporary import TRAINING, temporary_path
 
 WEIGHTS = "weights.safetensors"
 CARD = "card.json"
@@ -122,7 +122,7 @@ class Store:
         context: FitContext,
         upstream: AnyComponent | None,
     ) -> None:
-        checkpoints = self.folder / f".training-{place.name}"
+        checkpoints = self.folder / f"{TRAINING}{place.name}"
         checkpoints.mkdir(parents=True, exist_ok=True)
         start = time.perf_counter()
         trained = component.train(config, replace(context, checkpoint_folder=checkpoints), upstream)
@@ -193,9 +193,9 @@ def ship(parts: Iterable[Fitted[AnyComponent]], folder: Path) -> list[Path]:
 def _write(place: Path, card: Card, state: dict[str, torch.Tensor]) -> None:
     """Fill a folder beside `place`, then rename it: a killed process leaves no half component."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    temporary = temporary_path(place)
+    temporary.mkdir()
     try:
-        temporary.chmod(0o755)
         save_file(state, temporary / WEIGHTS)
         card = card.model_copy(update={"sha256": _sha256(temporary / WEIGHTS)})
         write_text(temporary / CARD, card.model_dump_json(indent=2) + "\n")

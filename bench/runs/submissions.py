@@ -6,26 +6,28 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.errors import BenchError
+from bench.errors import BenchError, shortened, stops_all
 from bench.files import read_mask, read_scores, save_nifti
 from bench.results import RunResult
 from bench.runs.bench import Bench
 from bench.runs.evaluation import evaluate_and_track
 from bench.runs.run_folder import Record, RunFolder, Scored, digest
 from bench.runs.scoring import not_finite
-from bench.runs.workspace import Workspace
 from datasets.case import Case, ScoreArray
 from datasets.dataset import Dataset
 from datasets.fingerprint import file_hash
 from datasets.labels import brain_masks, brains_beside
 from datasets.preparing.grids import check_same_grid, same_grid, shown
+from datasets.preparing.preparation import to_native
 from datasets.preparing.resampling import resample
 from datasets.scans.names import is_brain_mask, says_brain_mask
 from datasets.scans.pairing import by_subject, nifti_files
+from metrics.inputs import lowest_outside
 from metrics.protocol import Protocol
 
 READING = 2  # part of what tells whether a map must be read again: raise it when maps are read differently
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+URL = re.compile(r"https?://[^\s<>\"'|]+")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,11 @@ class Submission:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.method):
-            raise BenchError(f"--method-name {self.method!r} must be of letters, digits and . _ + - only.")
+            raise BenchError(
+                f"--method-name {shortened(repr(self.method))} must be of letters, digits and . _ + - only."
+            )
+        if self.url is not None and not URL.fullmatch(self.url):
+            raise BenchError(f"--url {shortened(repr(self.url))} must begin with http:// or https://.")
 
 
 def evaluate_maps(bench: Bench, dataset: Dataset, submission: Submission, protocol: Protocol) -> RunResult:
@@ -66,7 +72,7 @@ def evaluate_maps(bench: Bench, dataset: Dataset, submission: Submission, protoc
         )
     if strays := others + files.strangers:
         bench.reporter.say(f"{len(strays)} maps belong to no test case and are left out, such as {strays[0]}")
-    folder = submission_folder(bench.workspace, dataset, submission)
+    folder = submission_folder(bench, dataset, submission)
     if submission.healthy_maps:
         take_over_healthy(folder, dataset, submission.healthy_maps, submission.healthy_brains)
     elif protocol.strategy == "healthy-fpr" and not folder.validation_maps():
@@ -79,7 +85,7 @@ def evaluate_maps(bench: Bench, dataset: Dataset, submission: Submission, protoc
     return evaluate_and_track(bench, folder, dataset, protocol)
 
 
-def submission_folder(workspace: Workspace, dataset: Dataset, submission: Submission) -> RunFolder:
+def submission_folder(bench: Bench, dataset: Dataset, submission: Submission) -> RunFolder:
     """The run folder of a submission, as it was left or new."""
     key = digest(dataset.fingerprint, submission.method, submission.url, submission.seed)
     fresh = Record(
@@ -92,8 +98,8 @@ def submission_folder(workspace: Workspace, dataset: Dataset, submission: Submis
         external=True,
         url=submission.url,
     )
-    place = workspace.dataset(dataset.name, dataset.fingerprint).run(submission.method, key)
-    return RunFolder.open(place, fresh)
+    place = bench.workspace.dataset(dataset.name, dataset.fingerprint).run(submission.method, key)
+    return RunFolder.open(place, fresh, bench.reporter)
 
 
 def take_over(folder: RunFolder, dataset: Dataset, index: int, path: Path | None, source: Path) -> None:
@@ -108,6 +114,8 @@ def take_over(folder: RunFolder, dataset: Dataset, index: int, path: Path | None
         case = dataset.test[index]
         folder.keep_prepared(case, read_map(path, case), Scored(source=content))
     except Exception as error:
+        if stops_all(error):
+            raise
         folder.forget(case_id)
         folder.keep_failure(case_id, error)
 
@@ -154,21 +162,24 @@ def healthy_cases(dataset: Dataset, maps: dict[str, Path], brains: dict[str, Pat
 
 
 def read_map(path: Path, case: Case) -> ScoreArray:
-    """The map (X, Y, Z) on the case's grid, as precise as the file, 0 outside the brain.
+    """The map (X, Y, Z) on the case's grid, as precise as the file, its lowest brain value outside the brain.
 
-    It may lie on the prepared grid, or on the subject's own, from which it is resampled. BenchError when the file
+    It may lie on the prepared grid, or on the subject's own, from which it is resampled; what stands outside the brain
+    there is replaced before, so that nothing of it is blurred into the brain. BenchError when the file
     cannot be read, has another grid, or holds values inside the brain that are not finite.
     """
     volume, affine = read_scores(path)
     own = case.native
     if own and same_grid(volume.shape, affine, own.shape, own.affine):
-        volume = resample(volume, own.affine, case.affine, _shape(case))
+        brain = to_native(case.brain_mask, case)
+        lowest = np.min(volume, where=brain & np.isfinite(volume), initial=np.inf)
+        volume = resample(np.where(brain, volume, lowest), own.affine, case.affine, _shape(case), float(lowest))
     else:
         grid = f"{case.id} prepared (or its own grid, {own.shape} at {shown(own.affine)})" if own else case.id
         check_same_grid(path, volume.shape, affine, grid, case.brain_mask.shape, case.affine)
     if problem := not_finite(volume, case):
         raise BenchError(f"{path} {problem}.")
-    return np.where(case.brain_mask, volume, volume.dtype.type(0))
+    return lowest_outside(volume, case.brain_mask)
 
 
 def _shape(case: Case) -> tuple[int, int, int]:

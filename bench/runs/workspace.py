@@ -6,10 +6,12 @@ runs/<dataset>-<fingerprint8>/     the runs on one dataset, see `DatasetLayout`
 mlflow.db, mlartifacts/            the same results in MLflow; mlflow.db.lock is held while a command logs there
 """
 
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.files import visible_files
+from bench.temporary import remove_leftovers
 
 RECORD_FILE = "runtime.json"
 RUN_FILE = "run.json"
@@ -56,6 +58,10 @@ class Workspace:
     def mlflow_artifacts(self) -> Path:
         """MLflow's folder of files, absolute."""
         return self.path.resolve() / "mlartifacts"
+
+    def remove_leftovers(self) -> None:
+        """Remove what killed commands left half written. It takes milliseconds; every command that writes begins so."""
+        remove_leftovers(self.trained_parts, self.datasets, self.runs)
 
     def dataset(self, name: str, fingerprint: str) -> "DatasetLayout":
         """Folder of the runs on one dataset."""
@@ -170,7 +176,7 @@ class RunLayout:
 
     def case_results(self, case_id: str) -> list[Path]:
         """Results of a case under all protocols."""
-        return list(self.path.glob(f"results/*/cases/{case_id}.json"))
+        return list(self.path.glob(f"results/*/cases/{glob.escape(case_id)}.json"))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.files import write_json
+from bench.reporting import task
 from datasets.case import NativeGrid
 from datasets.dataset import SetAside
 from datasets.fingerprint import file_hash, fingerprint
@@ -51,8 +52,14 @@ def usable_subjects(
         except BenchError as problem:
             return str(problem)
 
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        results = list(pool.map(tried, folder.subjects))
+    results = []
+    with (
+        task(f"reading {folder.root.name}", len(folder.subjects)) as tick,
+        ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
+    ):
+        for files, result in zip(folder.subjects, pool.map(tried, folder.subjects), strict=True):
+            results.append(result)
+            tick(note=files.id)
     usable: dict[str, Subject] = {}
     set_aside: list[SetAside] = []
     for files, result in zip(folder.subjects, results, strict=True):

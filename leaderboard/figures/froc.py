@@ -8,7 +8,8 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.files import write_json, write_text
-from leaderboard.figures.saving import save_figure
+from leaderboard.figures.saving import beside, save_figure
+from leaderboard.sharing import csv_cell
 from metrics.froc import FrocPoint
 
 FALSE_COMPONENTS = (1, 2, 4, 8, 16)  # per case, at which sensitivities are given
@@ -23,7 +24,8 @@ def save_froc(curves: Mapping[str, Sequence[FrocPoint]], output: Path) -> list[P
     """Write the curves as PNG, PDF, CSV (one line per threshold) and JSON (sensitivities at 1, 2, ... false
     components per case, and all points).
 
-    curves: row label -> points. output: path, its suffix is replaced. BenchError when there is no lesion to find.
+    curves: row label -> points. output: path, a suffix of a picture is replaced. BenchError when there is no lesion to
+    find.
     """
     if not any(p.sensitivity is not None for points in curves.values() for p in points):
         raise BenchError("These runs have no lesions to find, so there is no free-response ROC.")
@@ -34,7 +36,7 @@ def save_froc(curves: Mapping[str, Sequence[FrocPoint]], output: Path) -> list[P
         }
         for label, points in curves.items()
     }
-    tables = [output.with_suffix(".csv"), output.with_suffix(".json")]
+    tables = [beside(output, ".csv"), beside(output, ".json")]
     write_text(tables[0], as_csv(curves))
     write_json(tables[1], summary)
     return [*_draw(curves, output), *tables]
@@ -46,7 +48,7 @@ def as_csv(curves: Mapping[str, Sequence[FrocPoint]]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["method", "threshold", "sensitivity", "false_components_per_case"])
     for label, points in curves.items():
-        writer.writerows([label, p.threshold, p.sensitivity, p.false_components_per_case] for p in points)
+        writer.writerows([csv_cell(label), p.threshold, p.sensitivity, p.false_components_per_case] for p in points)
     return text.getvalue()
 
 

@@ -83,7 +83,7 @@ def _label(entry: Entry) -> str:
 def draw_sensitivity(bins: dict[str, list[VolumeBin]], output: Path) -> list[Path]:
     """Sensitivity over lesion volume, a line for each method, with 95 % Wilson intervals. Writes PNG and PDF.
 
-    output: path, its suffix is replaced.
+    output: path, a suffix of a picture is replaced.
     """
     from matplotlib.figure import Figure
 

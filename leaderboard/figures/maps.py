@@ -76,7 +76,7 @@ def draw_cases(
 ) -> list[Path]:
     """Draw cases as columns: the T1w with lesions outlined, below it each method's map. Writes PNG and PDF.
 
-    folders: row title -> method folder with prepared/<id>.nii.gz. output: path, its suffix is replaced.
+    folders: row title -> method folder with prepared/<id>.nii.gz. output: path, a suffix of a picture is replaced.
     Colours run from the 90th to the 99.9th percentile of the case's scores inside the brain, for each method.
     Returns the two paths. Raises BenchError when no case has all maps, or a map does not fit its case.
     """

@@ -10,7 +10,7 @@ def as_markdown(page: Page, view: View) -> str:
         if grid is not page.grids[0]:
             blocks.append(f"{grid.title}:")
         lines = [
-            "| " + " | ".join(heading.text for heading in grid.headings) + " |",
+            "| " + " | ".join(_markdown_escape(heading.text) for heading in grid.headings) + " |",
             "|" + "|".join("---:" if heading.align == "right" else ":---" for heading in grid.headings) + "|",
         ]
         for cells in (*grid.rows, *grid.paper_rows):
@@ -23,7 +23,7 @@ def as_markdown(page: Page, view: View) -> str:
 
 
 def _markdown_escape(text: str) -> str:
-    for character in "\\|*_":
+    for character in "\\|*_`[]":
         text = text.replace(character, "\\" + character)
     return text.replace("<", "&lt;")
 

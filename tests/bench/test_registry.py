@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
+import methods
 from bench import discovery, registry
 from bench.contributing.contract import check_method
 from bench.contributing.new_method import write_plugin
@@ -107,6 +108,33 @@ def broken_reason():
 
 def test_methods_of_this_repository_are_found_by_module():
     assert {"random", "zscore", "highpass", "ae", "spatial-msma"} <= set(registry.methods())
+
+
+def test_the_listing_from_source_is_what_importing_gives():
+    listed, broken = registry.listing()
+    assert broken == [] and {name: one.info for name, one in listed.items()} == {
+        name: detector.info for name, detector in registry.methods().items()
+    }
+    assert all(registry.method(name).__module__ == one.source for name, one in listed.items())
+
+
+def test_an_info_that_is_not_written_out_is_found_by_importing(monkeypatch, tmp_path):
+    source = DETECTOR.replace('title="Theirs"', 'title="Their" + "s"')
+    (tmp_path / "computed.py").write_text(source)
+    (tmp_path / "wrong.py").write_text("def (")
+    monkeypatch.setattr(methods, "__path__", [str(tmp_path)])
+    try:
+        listed, (broken,) = registry.listing()
+    finally:
+        sys.modules.pop("methods.computed", None)
+    assert listed["theirs"].info.title == "Theirs" and broken.source == "methods.wrong"
+
+
+def test_a_method_that_fails_to_import_says_why(monkeypatch, tmp_path):
+    (tmp_path / "lacking.py").write_text("import not_there\n" + DETECTOR)
+    monkeypatch.setattr(methods, "__path__", [str(tmp_path)])
+    with pytest.raises(BenchError, match=r"'theirs', in methods\.lacking, fails to import: .* named 'not_there'"):
+        registry.method("theirs")
 
 
 def test_a_module_gives_what_it_defines_with_an_info_of_its_own(plugin):

@@ -18,13 +18,14 @@ def test_each_column_is_a_field_of_a_result():
 
 def test_seeds_are_taken_together(make_run):
     runs = [
-        make_run("a", tpr=[0.5], seed=0, fit_s=10.0, device="cuda", peak_memory_mb=5.0),
+        make_run("a", tpr=[0.5], seed=0, fit_s=10.0, inherited_fit_s=8.0, device="cuda", peak_memory_mb=5.0),
         make_run("a", tpr=[0.5], seed=1, fit_s=20.0, device="cpu", peak_memory_mb=7.0),
         make_run("a", tpr=[0.5], seed=2, parameters=3),
     ]
     found = {column.name: column.of(runs) for column in COSTS}
     assert found == {
         "fit_s": 15.0,
+        "inherited_fit_s": 8.0,
         "runtime_s_per_case": None,
         "network_evaluations_per_case": None,
         "parameters": 3,

@@ -53,6 +53,14 @@ def test_values_that_print_the_same_share_the_bold(make_run) -> None:
     assert {r.label for r in table.rows if r.cells["tpr"].best} == {"a", "b"}
 
 
+def test_nothing_is_the_best_of_a_column_of_zeros(make_run) -> None:
+    table = build_table(
+        [make_run("a", hd99_vox=[9.0], tpr=[0.0]), make_run("b", hd99_vox=[0.0], tpr=[0.004])], metrics=METRICS
+    )
+    assert [r.label for r in table.rows if r.cells["tpr"].best] == []
+    assert [r.label for r in table.rows if r.cells["hd99_vox"].best] == ["b"]
+
+
 def test_equal_methods_share_a_place(make_run) -> None:
     table = build_table([make_run("a", tpr=[0.5]), make_run("b", tpr=[0.5])], metrics=["tpr"])
     assert [r.place for r in table.rows] == [1, 1]
@@ -169,6 +177,7 @@ def test_costs_are_those_of_the_runs(make_run) -> None:
     costs = build_table(runs, metrics=["tpr"]).rows[0].costs
     assert costs == {
         "fit_s": None,
+        "inherited_fit_s": None,
         "runtime_s_per_case": 3.0,
         "network_evaluations_per_case": None,
         "parameters": 7,

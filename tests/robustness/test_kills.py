@@ -24,13 +24,14 @@ from bench import cli
 from bench.results import load_run
 from bench.runs.mlflow_store import MlflowStore
 from bench.runs.workspace import Workspace
+from bench.temporary import NAME, TRAINING
 
 pytestmark = pytest.mark.slow
 
 METHODS = ("zscore", "random")
 KILLS = int(os.environ.get("BENCH_KILLS", "100"))
 SEED = 11
-TEMPORARY = (".new.", ".training-")  # beginnings of names besides those of one process: ".<number>."
+BEGINNINGS = (".new.", TRAINING)  # of names besides those of `bench.temporary`
 
 
 def begin(folder: Path) -> ForkServerProcess:
@@ -80,7 +81,7 @@ def strays(folder: Path) -> list[str]:
     """Temporary files, and marks of runs that MLflow lacks."""
 
     def is_temporary(name: str) -> bool:
-        return name.startswith(TEMPORARY) or (name.startswith(".") and name[1:].partition(".")[0].isdigit())
+        return name.startswith(BEGINNINGS) or NAME.fullmatch(name) is not None
 
     workspace = folder / "ws"
     found = [path for path in workspace.rglob("*") if is_temporary(path.name) or path.name == "untracked.txt"]
@@ -138,7 +139,7 @@ def test_kills(originals, undisturbed, tmp_path, capsys) -> None:
         complaints = complaint(folder, expected) + ([] if code == 0 else [f"exit code {code}"])
         if complaints:
             found[name] = complaints
-        left.update(Path(stray).name.lstrip(".0123456789") for stray in strays(folder))
+        left.update(Path(stray).name.rpartition("-")[2].lstrip("0123456789.") for stray in strays(folder))
         shutil.rmtree(folder)
     with capsys.disabled():
         print(f"\n{KILLS} kills within {seconds:.1f} s, seed {SEED}: {dict(sorted(reached.items()))}")

@@ -1,5 +1,6 @@
 """The command line: help at once, errors as sentences, exit codes."""
 
+import errno
 import json
 import os
 import re
@@ -12,8 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 import bench.runs.datasets
-from bench import cli
+from bench import cli, registry
 from bench.contributing.contract import tiny_dataset
+from bench.settings import settings_of
+from datasets.sources import DATASETS
 
 runner = CliRunner()
 ROOT = str(Path(__file__).parents[3])
@@ -74,6 +77,17 @@ def test_lists_import_no_tables():
     assert listed.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("arguments", [("methods",), ("protocols",), ("run", "--method", "zscor")])
+def test_what_needs_no_method_imports_none(arguments):
+    code = "import sys; from bench import cli\ntry: cli.app(sys.argv[1:])\nexcept SystemExit: pass\n"
+    code += "print(sorted({'torch', 'monai', 'methods.zscore', 'scipy', 'mlflow'} & set(sys.modules)))"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    shown = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT)
+    assert shown.stdout.splitlines()[-1] == "[]"
+    assert "zscore" in shown.stdout + shown.stderr or "authors-code" in shown.stdout
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 1.5
+
+
 def test_the_workspace_may_lie_in_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert invoke("run", "--method", "random", "--workspace", "~/mine").exit_code == 0
@@ -90,7 +104,7 @@ def test_run_then_leaderboard(tmp_path):
     board = json.loads(invoke("leaderboard", "--format", "json").stdout)
     assert {row["method"]: (row["n"], row["of"]) for row in board["rows"]} == {"random": (2, 2), "zscore": (2, 2)}
     again = invoke("evaluate", "--protocol", "authors-code")
-    assert again.exit_code == 0 and "authors-code@1" in again.output
+    assert again.exit_code == 0 and "authors-code@2" in again.output
 
 
 def test_failed_case_gives_exit_code_1(monkeypatch):
@@ -138,12 +152,68 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch):
 
 
 def test_our_own_mistakes_leave_a_log_not_a_traceback(monkeypatch):
-    monkeypatch.setattr("bench.registry.discover", lambda: 1 / 0)
+    monkeypatch.setattr("bench.registry.listing", lambda: 1 / 0)
     shown = invoke("methods")
     assert shown.exit_code == 1 and "Traceback" not in shown.output
     log = Path(shown.stderr.strip().rsplit(" ", 1)[1])
     assert "ZeroDivisionError" in log.read_text()
     log.unlink()
+
+
+def test_faults_of_the_machine_are_sentences(monkeypatch):
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device", "/full/file")
+
+    monkeypatch.setattr("bench.registry.listing", full)
+    shown = invoke("methods")
+    assert shown.exit_code == 2
+    assert shown.stderr.startswith("The disk is full, /full/file cannot be written: make room; ")
+
+
+def test_a_full_disk_stops_the_run_and_blames_no_case(monkeypatch, tmp_path):
+    def full(path, volume, affine):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("bench.runs.run_folder.save_nifti", full)
+    shown = invoke("run", "--method", "random")
+    assert shown.exit_code == 2 and "The disk is full" in shown.stderr
+    (record,) = (tmp_path / "workspace").glob("runs/*/random-*/runtime.json")
+    assert json.loads(record.read_text())["failed"] == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("run", "--method", "all", "--method", "nope"), "There is no method 'nope'"),
+        (("run", "--method", "random", "--threads", "100000"), "100000 is more than this machine has use for"),
+        (("run", "--method", "random", "--workers", "100000"), "100000 is more than this machine has use for"),
+        (("evaluate", "maps", "--labels", "labels", "--url", "javascript:x"), "must begin with http:// or https://"),
+        (("evaluate", "maps", "--labels", "labels", "--fingerprint", "ab"), "--fingerprint goes with --dataset"),
+        (("evaluate", "--url", "https://x.org"), "--url goes with MAPS"),
+        (("evaluate", "--dataset", "**"), "holds no runs that were chosen"),
+        (("figure", "."), ". is a folder: name the picture"),
+        (("figure", "x", "--kind", "froc", "--count", "3"), "leave them out with froc"),
+        (("run", "--method", "x" * 3000), "There is no method 'xxx"),
+    ],
+)
+def test_what_would_be_ignored_or_break_later_is_refused(arguments, sentence):
+    shown = invoke(*arguments)
+    assert shown.exit_code == 2
+    words = " ".join(re.sub("[│╭╮╰╯─]", " ", shown.output).split())  # what Typer itself says stands in a frame
+    assert sentence in words and len(words) < 900
+
+
+def test_settings_in_help_texts_are_those_of_a_method():
+    settings = {key for detector in registry.methods().values() for key in settings_of(detector.Config)}
+    settings |= {*settings_of(DATASETS.get("phantom").Settings), "key"}  # "should read key=value"
+    sources = [*Path(ROOT, "bench").rglob("*.py"), *Path(ROOT, "docs").glob("*.md"), Path(ROOT, "README.md")]
+    named = {
+        (path.name, key)
+        for path in sources
+        for key in re.findall(r"(?:--set|--data|setting, as) ([a-z_.]+)=", path.read_text(encoding="utf-8"))
+    }
+    assert ("options.py", "patches.blocks") in named
+    assert {one for one in named if one[1] not in settings} == set()
 
 
 def test_fit_ships_components(tmp_path):

@@ -6,6 +6,7 @@ import re
 from rich.console import Console
 
 from bench.cli.console import PlainReporter, TerminalReporter, duration, reporter
+from bench.reporting import task
 
 
 def test_plain_lines_are_few_and_without_control_codes(capsys):
@@ -25,7 +26,27 @@ def test_plain_lines_say_the_time_left(capsys):
 
 
 def test_output_that_is_no_terminal_gets_plain_lines():
-    assert isinstance(reporter(), PlainReporter)
+    with reporter() as view:
+        assert isinstance(view, PlainReporter)
+
+
+def test_work_without_a_reporter_shows_its_tasks_in_the_view_of_the_command(capsys):
+    with reporter(), task("reading scans", 1) as tick:
+        tick()
+    assert capsys.readouterr().out.startswith("reading scans 1/1, in ")
+    with task("reading scans", 1) as tick:
+        tick()
+    assert capsys.readouterr().out == ""
+
+
+def test_the_time_left_is_reckoned_from_recent_steps(capsys, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    with PlainReporter(line_every_s=0) as view, view.task("cases", 400) as tick:
+        for step in range(1, 391):
+            now += 10.0 if step <= 100 else 1.0  # the first ones were slow
+            tick()
+    assert capsys.readouterr().out.splitlines()[-1] == "cases 390/400, 10 s left"
 
 
 def test_terminal_shows_the_task_and_removes_it():

@@ -13,7 +13,7 @@ from bench.cli.data_options import (
     lesion_settings,
 )
 from bench.errors import BenchError
-from datasets import bids, phantom
+from datasets import bids, cohort, phantom
 from datasets.lesions.settings import LesionSettings
 
 
@@ -25,19 +25,55 @@ def test_defaults_are_those_of_the_settings():
 
 def test_options_reach_their_fields(tmp_path):
     data = DataOptions("bids", tmp_path, tmp_path / "healthy", None, "none", 3, ["lesions.enhancement=2"], 4)
-    lesions = LesionOptions("soft", lesion_atlas=tmp_path / "atlas", lesion_load_ml=5.0, soft_fwhm_mm=2.5)
-    inside = LesionSettings(set="soft", atlas=tmp_path / "atlas", lesion_load_ml=5, soft_fwhm_mm=2.5, enhancement=2)
+    lesions = LesionOptions(lesion_atlas=tmp_path / "atlas", lesion_load_ml=5.0)
+    inside = LesionSettings(atlas=tmp_path / "atlas", lesion_load_ml=5, enhancement=2)
     expected = bids.Settings(
         root=tmp_path, train_root=tmp_path / "healthy", align="none", seed=3, cases=4, lesions=inside
     )
     assert dataset_settings("gpu", data, lesions) == expected  # the preset is the methods' alone
 
 
+def test_a_folder_without_a_dataset_is_bids_and_with_a_table_the_cohort(tmp_path, capsys):
+    assert dataset_settings("cpu", DataOptions(root=tmp_path)) == bids.Settings(root=tmp_path)
+    assert capsys.readouterr().out == "--dataset bids, since --root is given\n"
+    expected = cohort.Settings(root=tmp_path, table=tmp_path / "cbcl.csv")
+    assert dataset_settings("cpu", DataOptions(root=tmp_path, table=tmp_path / "cbcl.csv")) == expected
+    assert capsys.readouterr().out == "--dataset cohort, since --table is given\n"
+
+
+@pytest.mark.parametrize(
+    ("lesions", "pairs", "sentence"),
+    [
+        (LesionOptions("none", lesion_atlas="masks"), [], "--lesion-atlas changes nothing in the lesion set none"),
+        (LesionOptions("none", lesion_load_ml=5), [], "--lesion-load-ml changes nothing in the lesion set none"),
+        (LesionOptions("paper", soft_fwhm_mm=2), [], "--soft-fwhm-mm changes nothing in the lesion set paper"),
+        (
+            LesionOptions("soft"),
+            ["lesions.enhancement=2"],
+            "lesions.enhancement changes nothing in the lesion set soft",
+        ),
+    ],
+)
+def test_settings_of_lesions_without_effect_are_refused(lesions, pairs, sentence):
+    with pytest.raises(BenchError, match=f"{sentence}: leave it out"):
+        dataset_settings("cpu", DataOptions(data=pairs), lesions)
+    if not pairs:
+        with pytest.raises(BenchError, match=sentence):
+            lesion_settings(lesions)
+    assert lesion_settings(LesionOptions("soft", soft_fwhm_mm=2)).soft_fwhm_mm == 2
+
+
+def test_a_preset_that_is_the_datasets_alone_must_be_read():
+    with pytest.raises(BenchError, match="The dataset bids does not read --preset"):
+        dataset_settings("gpu", DataOptions("bids"), for_methods=False)
+    assert dataset_settings("gpu", DataOptions(), for_methods=False) == phantom.Settings(preset="gpu")
+
+
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
         (DataOptions("bids", table="scores.csv"), "The dataset bids does not read --table: leave it out."),
-        (DataOptions(root="scans"), "The dataset phantom does not read --root"),
+        (DataOptions("phantom", root="scans"), "The dataset phantom does not read --root"),
         (DataOptions("ixi", train_root="scans"), "The dataset ixi does not read --train-root"),
         (DataOptions(align="none"), "The dataset phantom does not read --align"),
         (DataOptions("labels", cases=3), "The dataset labels does not read --cases"),
@@ -46,6 +82,8 @@ def test_options_reach_their_fields(tmp_path):
         (DataOptions(data=["sed=1"]), "there is no setting 'sed', did you mean 'seed'?"),
         (DataOptions(data=["seed"]), "--data seed should read key=value"),
         (DataOptions(data=["seed=many"]), "seed = 'many' is wrong"),
+        (DataOptions(data=["seed=1", "seed=2"]), "--data seed is given twice"),
+        (DataOptions(dataset_seed=1, data=["seed=2"]), "seed is set twice, by an option of its own and by --data"),
     ],
 )
 def test_mistakes_are_sentences(data, sentence):

@@ -46,6 +46,39 @@ def test_the_written_test_imports_one_helper_of_bench(checkout):
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("all", "is what --method takes for every method"),
+        ("class", "a word of Python"),
+        ("none", "a word of Python"),
+        ("print", "a word of Python"),
+        ("exception", "a word of Python"),
+        ("json", "the name of a package"),
+        ("torch", "the name of a package"),
+        ("metrics", "the name of a package"),
+        ("test-mine", "pytest"),
+        ("conftest", "pytest"),
+        ("detector", "imports already"),
+        ("fit-context", "imports already"),
+        ("2-stage", "lower-case words"),
+        ("a" * 300, "lower-case words"),
+    ],
+)
+def test_a_name_that_breaks_something_is_refused(checkout, name, problem):
+    for write in (lambda: write_method(name, checkout), lambda: write_plugin(name, checkout)):
+        with pytest.raises(BenchError, match=problem) as caught:
+            write()
+        assert len(str(caught.value)) < 300
+    assert [path.name for path in checkout.iterdir()] == ["pyproject.toml"]
+
+
+def test_a_folder_of_that_name_is_not_hidden(checkout):
+    (checkout / "methods" / "msma").mkdir(parents=True)
+    with pytest.raises(BenchError, match=r"already in .*methods/msma"):
+        write_method("msma", checkout)
+
+
 def test_names_are_checked(checkout):
     with pytest.raises(BenchError, match="such as my-method"):
         write_method("My Method", checkout)

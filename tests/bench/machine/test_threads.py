@@ -17,6 +17,13 @@ def slow_with(bad):
     return lambda: 9.0 if torch.get_num_threads() == bad else 1.0
 
 
+def test_there_is_a_most_that_can_be_asked_for(monkeypatch):
+    monkeypatch.setattr(threads, "available_cores", lambda: 2)
+    assert threads.most_at_once() == 64
+    monkeypatch.setattr(threads, "available_cores", lambda: 96)
+    assert threads.most_at_once() == 384
+
+
 @pytest.mark.parametrize(("bad", "chosen"), [(1, 2), (2, 1)])
 def test_the_faster_count_is_used(monkeypatch, bad, chosen):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)

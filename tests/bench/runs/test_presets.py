@@ -62,6 +62,10 @@ def test_list_values_are_yaml():
         ("two.size=3", r"two: there is no setting 'size'"),
         ("flow.blocks", "should read key=value"),
         ("flow.blocks=[1", "not valid YAML"),
+        ("flow.blocks=" + "[" * 5000, "not valid YAML"),
+        ("flow.blocks=" + "8" * 5000, "not valid YAML"),
+        ("flow.blocks=2026-13-01", "not valid YAML"),
+        ("flow.blocks=" + "8" * 4000, r"flow\.blocks = 8{60} \.\.\. 8{60} is wrong"),
     ],
 )
 def test_mistakes_on_the_command_line_are_sentences(pair, sentence):
@@ -77,6 +81,12 @@ def test_mistakes_on_the_command_line_are_sentences(pair, sentence):
         ("- one", "should map names of methods to settings"),
         ("one: {flow: {blokcs: 3}}", r"no setting 'flow\.blokcs', did you mean 'flow\.blocks'"),
         ("one: [", "not valid YAML"),
+        ("one: {size: 2026-13-01}", "not valid YAML"),
+        ("one: {lesion_size_mm: -5}", r"own\.yaml: one: lesion_size_mm = -5 is wrong"),
+        ("one: {lesion_size_mm: 5, lesion_size_mm: 6}", "the key 'lesion_size_mm' stands twice"),
+        ("one: {lesion_size_mm: 5}\none: {lesion_size_mm: 6}", "the key 'one' stands twice"),
+        ("one: " + "[" * 5000 + "]" * 5000, "deeper than YAML can be read"),
+        ("one: &a {flow: *a}", "own.yaml"),
     ],
 )
 def test_mistakes_in_a_file_are_sentences(tmp_path, text, sentence):
@@ -84,6 +94,17 @@ def test_mistakes_in_a_file_are_sentences(tmp_path, text, sentence):
     file.write_text(text)
     with pytest.raises(BenchError, match=sentence):
         resolved(file=file)
+
+
+def test_a_merged_mapping_may_be_changed(tmp_path):
+    file = tmp_path / "own.yaml"
+    file.write_text("shared: {a: &a {lesion_size_mm: 5}}\none: {<<: *a, lesion_size_mm: 6}\n")
+    assert resolved(file=file)["one"].lesion_size_mm == 6
+
+
+def test_a_setting_is_given_once():
+    with pytest.raises(BenchError, match=r"--set flow\.blocks is given twice"):
+        resolved(["flow.blocks=2", "flow.blocks=3"])
 
 
 def test_missing_file_is_named(tmp_path):

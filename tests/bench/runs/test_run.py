@@ -22,13 +22,16 @@ from bench.reporting import SilentReporter
 from bench.results import load_run
 from bench.runs.bench import Bench
 from bench.runs.choice import Choice, chosen_device
-from bench.runs.evaluate_again import evaluate_again
+from bench.runs.evaluate_again import Which, evaluate_again
 from bench.runs.fitting import fit_methods
 from bench.runs.run import run
+from bench.runs.scoring import fitted_detector
+from bench.runs.store import Store, ship
 from bench.runs.tracking import Tracker
 from bench.runs.workspace import Workspace
 from datasets import phantom
 from datasets.case import NativeGrid
+from metrics.inputs import lowest_outside
 from metrics.protocol import protocol
 
 PAPER = protocol("paper")
@@ -139,7 +142,7 @@ def test_maps_come_back_on_the_subjects_own_grid(tmp_path, workplace, monkeypatc
     image = nibabel.load(path)
     assert image.shape == native.shape and np.array_equal(image.affine, shifted)
     case = workplace.test[0]
-    expected = np.where(case.brain_mask, case.image.sum(axis=0), 0)
+    expected = lowest_outside(case.image.sum(axis=0), case.brain_mask)
     assert np.allclose(image.get_fdata()[:, :, 1:33], expected[2:], atol=1e-6)
 
 
@@ -184,6 +187,8 @@ from bench.contributing.contract import tiny_dataset
 from bench.runs.bench import Bench
 from bench.runs.choice import Choice
 from bench.runs.run import run
+from bench.runs.scoring import fitted_detector
+from bench.runs.store import Store, ship
 from bench.runs.workspace import Workspace
 from datasets import phantom
 from metrics.protocol import protocol
@@ -245,7 +250,7 @@ def test_a_method_that_cannot_run_here_is_skipped_and_tried_again(tmp_path, monk
     assert finished.status == "finished"
     assert any(line.startswith("needs-flair is skipped: it needs FLAIR") for line in messages.lines)
     assert not list(tmp_path.glob("runs/*/needs-flair-*/errors.log"))
-    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER, ("needs-flair",))
+    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER, Which(("needs-flair",))).results
     assert (again.status, again.error) == (skipped.status, skipped.error)
     monkeypatch.setattr(NeedsFlair, "skip", lambda self, context: None)
     (run_now,) = do_run(tmp_path, "needs-flair")
@@ -290,9 +295,9 @@ def test_damaged_map_is_a_failed_case(tmp_path):
 
 def test_maps_are_evaluated_again_under_another_protocol(tmp_path):
     (paper,) = do_run(tmp_path, "brightness")
-    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), protocol("authors-code"))
+    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), protocol("authors-code")).results
     assert len(Brightness.scored) == 3
-    assert (again.protocol, again.n) == ("authors-code@1", 3)
+    assert (again.protocol, again.n) == ("authors-code@2", 3)
     assert again.key != paper.key and again.config == paper.config
     assert len(Workspace(tmp_path).run_files()) == 2
 
@@ -300,7 +305,7 @@ def test_maps_are_evaluated_again_under_another_protocol(tmp_path):
 def test_healthy_maps_give_one_deployable_threshold(tmp_path, workplace):
     do_run(tmp_path, "brightness")
     deployable = protocol("paper-fpr5")
-    (missing,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), deployable)
+    (missing,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), deployable).results
     assert missing.status == "failed" and "run it with this --protocol once" in missing.error
     Brightness.scored.clear()
     (result,) = do_run(tmp_path, "brightness", chosen_protocol=deployable)
@@ -309,7 +314,7 @@ def test_healthy_maps_give_one_deployable_threshold(tmp_path, workplace):
     (threshold,) = {case.threshold for case in result.cases}
     assert threshold == pytest.approx(np.quantile(np.concatenate(values), 0.95), abs=1e-3)
     assert (result.oracle, result.status) == (False, "finished")
-    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), deployable)
+    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), deployable).results
     assert again.metrics == result.metrics
 
 
@@ -355,3 +360,47 @@ def test_cuda_where_there_is_none_is_a_sentence(monkeypatch):
     with pytest.raises(BenchError, match="--device cpu or auto"):
         chosen_device("cuda")
     assert chosen_device("auto") == "cpu"
+
+
+def test_a_damaged_record_is_made_anew_from_its_maps(tmp_path):
+    (before,) = do_run(tmp_path, "brightness")
+    (record,) = tmp_path.glob("runs/*/brightness-*/runtime.json")
+    record.write_text('{"method": "brigh')
+    messages = Reporter()
+    (after, other) = do_run(tmp_path, "brightness", "zscore", messages=messages)
+    assert after.metrics == before.metrics and len(Brightness.scored) == 3
+    assert other.status == "finished"
+    assert any("was damaged and is made anew from 3 maps" in line for line in messages.lines)
+    assert record.with_name("runtime.json.damaged").exists()
+
+
+def test_evaluating_goes_on_past_a_changed_dataset_and_a_damaged_record(tmp_path, workplace, monkeypatch):
+    do_run(tmp_path, "brightness", "zscore")
+    changed = replace(workplace, name="other", fingerprint="f" * 64)
+    monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: changed)
+    do_run(tmp_path, "brightness")
+    (record,) = tmp_path.glob("runs/tiny-*/zscore-*/runtime.json")
+    record.write_text("")
+    monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: workplace)
+    place = Bench(Workspace(tmp_path), Reporter())
+    again = evaluate_again(place, protocol("authors-code"))
+    assert [(run.dataset, run.method, run.n) for run in again.results] == [("tiny", "brightness", 3)]
+    assert ["other-ffffffff has changed" in why for why in again.left_out] == [True, False]
+    assert "zscore" in again.left_out[1] and "runtime.json is damaged" in again.left_out[1]
+    chosen = evaluate_again(
+        place, PAPER, Which(dataset="tiny", fingerprint=workplace.fingerprint[:4], methods=("brightness",))
+    )
+    assert len(chosen.results) == 1 and not chosen.left_out
+    with pytest.raises(BenchError, match="other-ffffffff has changed"):
+        evaluate_again(place, PAPER, Which(dataset="other"))
+
+
+def test_times_of_shipped_parts_are_told_apart(tmp_path, workplace):
+    place = Bench(Workspace(tmp_path / "one"), Reporter())
+    fits = fit_methods(place, Choice(("zscore",), device="cpu"), phantom.Settings())
+    ship(fits.parts, tmp_path / "shipped")
+    detector, store = registry.method("zscore"), Store(tmp_path / "two", tmp_path / "shipped")
+    config = detector.Config()
+    own = fitted_detector(detector, config, workplace, place.store, 0, "cpu", Reporter())
+    inherited = fitted_detector(detector, config, workplace, store, 0, "cpu", Reporter())
+    assert own.inherited_fit_s == 0 and inherited.inherited_fit_s == round(fits.parts[0].fit_s, 1)

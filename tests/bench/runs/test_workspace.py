@@ -67,3 +67,12 @@ def test_the_home_folder_is_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("HOME", str(tmp_path))
     assert Workspace(Path("~/work")).runs == tmp_path / "work" / "runs"
     assert str(Workspace(Path("here"))) == "here"
+
+
+def test_results_of_a_case_are_its_own_whatever_its_name(tmp_path):
+    run = RunLayout(tmp_path)
+    for name in ("sub-*", "sub-1"):
+        path = run.results("paper").case_file(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    assert [path.name for path in run.case_results("sub-*")] == ["sub-*.json"]
