@@ -80,9 +80,8 @@ class MlflowStore:
         """What went wrong, in one line, without secrets."""
         text = " ".join(str(error).split()) or type(error).__name__
         text = re.sub(r" ?\[(SQL|parameters): .*| ?\(Background on this error at: \S+\)", "", text)
-        if cause := re.search(
-            r"Max retries exceeded .*\(Caused by .*?: (.+?)[\"']\)*$", text
-        ):  # of urllib3's 300 characters
+        cause = re.search(r"Max retries exceeded .*\(Caused by .*?: (.+?)[\"']\)*$", text)  # as urllib3 words it
+        if cause:
             text = f"no answer ({cause[1]})"
         if "out-of-date database schema" in text:
             uri = shlex.quote(self.uri) if self.shown == self.uri else '"$MLFLOW_TRACKING_URI"'
