@@ -88,7 +88,8 @@ class Detector(ABC, Generic[ConfigT_co]):
         """How anomalous each voxel of a case is.
 
         Args:
-            case: `case.image` is (C, X, Y, Z) float32 in [-1, 1] with background exactly -1.
+            case: `case.image` is (C, X, Y, Z) float32 in [-1, 1] with background exactly -1; simulated lesions may
+                lie beyond, in [-1.5, 1.5].
 
         Returns:
             (X, Y, Z) float32, higher = more anomalous, finite inside the brain.

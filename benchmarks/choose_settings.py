@@ -29,11 +29,11 @@ CANDIDATES = {
     "spatial-msma": [
         "",
         "patches.density=gaussian",
+        "patches.join_channels=separate",
+        "patches.join_channels=separate patches.density=gaussian",
         "patches.join_channels=norm",
         "patches.join_channels=norm patches.density=gaussian",
         "patches.join_channels=sum",
-        "patches.join_channels=separate+sum",
-        "patches.join_channels=separate+sum patches.density=gaussian",
         "patches.noise_levels=3",
         "patches.dequantisation=0.1",
     ],

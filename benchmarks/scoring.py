@@ -27,7 +27,7 @@ from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.score_model import ScoreModel, build_network
 from methods.msma.conditional import ConditionalDensity, Patches
 from methods.msma.config import PatchDensityConfig
-from methods.msma.patch_density import PatchDensity
+from methods.msma.patch_density import Moments, PatchDensity
 from methods.msma.position import voxel_coordinates
 from methods.parts.images import brain_box
 
@@ -48,11 +48,12 @@ def brain_case() -> Case:
 def untrained(model: ScoreModelConfig, patches: PatchDensityConfig) -> PatchDensity:
     """Both components with random weights."""
     score_model = ScoreModel(model, build_network(model, 2, torch.Generator().manual_seed(0)), "cpu")
-    density = ConditionalDensity(patches, 2, seed=0).eval().requires_grad_(False)
-    small = tuple(n // 2 for n in SHAPE)
-    count = patches.norms_per_patch(2)
-    mean, sd = torch.zeros(count, *small), torch.ones(count, *small)
-    return PatchDensity(patches, score_model, mean, sd, SHAPE, density)
+    density = ConditionalDensity(patches, 2, SHAPE, seed=0).eval().requires_grad_(False)
+    moments = None
+    if patches.norms == "standardised":
+        small = (patches.norms_per_patch(2), *(n // 2 for n in SHAPE))
+        moments = Moments(torch.zeros(small), torch.ones(small))
+    return PatchDensity(patches, score_model, SHAPE, moments, density)
 
 
 def seconds(work: object) -> float:
@@ -70,7 +71,7 @@ def peer_s(found: PatchDensity, case: Case) -> tuple[float, float]:
     assert found.density is not None
     everywhere = voxel_coordinates(torch.ones(SHAPE, dtype=torch.bool))
     some = everywhere[::20]
-    count = len(found.mean)
+    count = found.config.norms_per_patch(case.image.shape[0])
     patches = Patches(torch.zeros(len(some), count), some, torch.zeros(2 * count), torch.from_numpy(case.image))
     density = found.density.train()  # the flow's networks then compute in float32, like the plain network above
     flow = seconds(lambda: density.log_likelihood(patches, "cpu")) * len(everywhere) / len(some)

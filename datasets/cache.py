@@ -72,9 +72,9 @@ def write_case(path: Path, case: Case) -> None:
         arrays["native_affine"] = case.native.affine
         words["native_shape"] = case.native.shape
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    text = json.dumps(words)
+    words["sha256"] = checksum(words, contiguous)
     with atomic_path(path) as temporary:
-        save_file(contiguous, temporary, metadata={"case": text, "sha256": checksum(text, contiguous)})
+        save_file(contiguous, temporary, metadata={"case": json.dumps(words)})
 
 
 def read_case(path: Path) -> Case:
@@ -83,18 +83,19 @@ def read_case(path: Path) -> Case:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata()
+            words = json.loads(file.metadata()["case"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
-        if metadata.get("sha256", kept := checksum(metadata["case"], arrays)) != kept:  # older files have none
+        kept = words.pop("sha256", None)  # older files have none
+        if kept is not None and kept != checksum(words, arrays):
             raise ValueError("the checksum differs")
-        return _case(json.loads(metadata["case"]), arrays)
+        return _case(words, arrays)
     except (SafetensorError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BenchError(f"{path} is damaged.") from error
 
 
-def checksum(text: str, arrays: Arrays) -> str:
+def checksum(words: dict[str, Any], arrays: Arrays) -> str:
     """SHA-256 of all that is kept of a case."""
-    digest = hashlib.sha256(text.encode())
+    digest = hashlib.sha256(json.dumps(words).encode())
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(array)

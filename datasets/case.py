@@ -25,7 +25,8 @@ class NativeGrid:
 class Case:
     """One prepared subject.
 
-    image: (C, X, Y, Z) float32 in [-1, 1], background exactly -1.
+    image: (C, X, Y, Z) float32 in [-1, 1], background exactly -1. Simulated lesions of the set `paper` are enhanced
+        after scaling and not clipped, as by the authors: their voxels lie in [-1.5, 1.5].
     brain_mask: (X, Y, Z) bool.
     lesion_mask: (X, Y, Z) bool, or None when the subject has no label.
     affine: (4, 4) voxel -> mm RAS+ of this prepared grid.

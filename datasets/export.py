@@ -20,6 +20,8 @@ COLUMNS = "participant_id\tsplit"
 def export_dataset(dataset: Dataset, target: Path, splits: Sequence[str], reporter: Reporter) -> int:
     """Write OUT/images and OUT/labels, as the methods here see the cases: 2 mm, [-1, 1], -1 outside the brain.
 
+    Lesions of the set `paper` reach 1.5, as `datasets.case.Case` says.
+
     images/sub-X/anat/sub-X_T1w.nii.gz and sub-X_desc-brain_mask.nii.gz, with the splits in participants.tsv;
     labels/sub-X/anat/sub-X_label-lesion_mask.nii.gz for test cases. What is there already is not written again.
     splits: all when empty. Gives the number of cases. BenchError, with nothing touched, when the folder holds another

@@ -13,6 +13,7 @@ from datasets.case import Affine, BoolArray, Case, FloatArray
 from datasets.dataset import Dataset
 from datasets.fingerprint import fingerprint
 from datasets.lesions.checking import check_lesions
+from datasets.lesions.enhancement import enhanced_case
 from datasets.lesions.generator import simulate_lesions
 from datasets.lesions.identity import lesion_identity
 from datasets.lesions.settings import LesionSettings, described
@@ -97,10 +98,12 @@ def phantom_case(settings: Settings, split: str, index: int, with_lesions: bool)
     images, brain_mask, affine = phantom_subject(settings.seed, split, index)
     name = case_id(split, index)
     scan = preparation.Scan(name, images, brain_mask, None, affine, CHANNELS)
-    if with_lesions:
-        scan = lesions_at_1_mm(scan, settings.lesions, derived_seed(settings.seed, "lesions", name))
     x, y, z = brain_mask.shape
-    return preparation.prepare(scan, preparation.Frame((x, y, z), affine))
+    frame = preparation.Frame((x, y, z), affine)
+    if not with_lesions:
+        return preparation.prepare(scan, frame)
+    scan = lesions_at_1_mm(scan, settings.lesions, derived_seed(settings.seed, "lesions", name))
+    return enhanced_case(preparation.prepare(scan, frame), settings.lesions)
 
 
 def lesions_at_1_mm(scan: preparation.Scan, settings: LesionSettings, seed: int) -> preparation.Scan:

@@ -10,6 +10,7 @@ from bench.reporting import Reporter
 from bench.seeds import derived_seed
 from datasets import output
 from datasets.fingerprint import file_hash, fingerprint
+from datasets.lesions.enhancement import enhanced_scan
 from datasets.lesions.generator import LESION_GENERATORS, simulate_lesions
 from datasets.lesions.identity import lesion_identity
 from datasets.lesions.settings import LesionSettings
@@ -23,10 +24,10 @@ COMMAND = "bench simulate-lesions"
 def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: int, reporter: Reporter) -> int:
     """Write sub-X/anat/sub-X_T1w.nii.gz (and T2w), brain and lesion mask for every healthy subject of `source`.
 
-    Images are on the grid of the T1w. A subject gets the same lesions as in `bench run --dataset bids` with
-    the same dataset seed. What the same command wrote before stays, and what it lacks is added. Gives the number of
-    subjects that are there; those that cannot be used are reported. BenchError when there is none, and, with nothing
-    touched, when `target` holds anything else.
+    Images are on the grid of the T1w. A subject gets the same lesions as in `bench run --dataset bids` with the same
+    dataset seed, enhanced before preparation instead of after. What the same command wrote before stays, and what it
+    lacks is added. Gives the number of subjects that are there; those that cannot be used are reported. BenchError when
+    there is none, and, with nothing touched, when `target` holds anything else.
     """
     if settings.lesion_set.healthy:
         raise BenchError(f"--lesion-set {settings.set} puts no lesions in: choose another one.")
@@ -38,10 +39,16 @@ def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: 
         reporter.say(note)
     for subject in folder.set_aside:
         reporter.say(f"{subject.id} is set aside: {subject.reason}")
-    _begin(target, folder.subjects, settings, seed)
+    for files in folder.subjects:
+        if files.lesion_mask:
+            reporter.say(f"{files.id} is set aside: {files.id} has lesions already ({files.lesion_mask.name}).")
+    healthy = [files for files in folder.subjects if not files.lesion_mask]
+    if not healthy:
+        raise BenchError(f"No subject of {source} could be used.")
+    _begin(target, healthy, settings, seed)
     written = 0
-    with reporter.task("simulating lesions", len(folder.subjects)) as tick:
-        for files in folder.subjects:
+    with reporter.task("simulating lesions", len(healthy)) as tick:
+        for files in healthy:
             try:
                 _simulate_subject(files, target, settings, seed)
                 written += 1
@@ -86,14 +93,13 @@ def _paths(files: SubjectFiles, target: Path) -> dict[str, Path]:
 
 
 def _simulate_subject(files: SubjectFiles, target: Path, settings: LesionSettings, seed: int) -> None:
-    if files.lesion_mask:
-        raise BenchError(f"{files.id} has lesions already ({files.lesion_mask.name}).")
     missing = {suffix: path for suffix, path in _paths(files, target).items() if not path.exists()}
     if not missing:
         return
     channels = tuple(channel for channel in CHANNELS if channel in files.images)
     healthy = reading.read_scan(files, channels)
     scan = simulate_lesions(healthy, settings, derived_seed(seed, "lesions", files.id))
+    scan = enhanced_scan(scan, settings)
     volumes = dict(zip(channels, scan.images, strict=True)) | {"desc-brain_mask": scan.brain_mask}
     if scan.lesion_mask is not None:
         volumes["label-lesion_mask"] = scan.lesion_mask

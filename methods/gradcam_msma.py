@@ -12,30 +12,36 @@ from torch import Tensor, nn
 from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import ScoreNetwork
-from methods.diffusion.sampling_runs import brain_image
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
-from methods.msma.mixture import NormMixture, NormMixtureConfig, log_norm, whole_image_norms
+from methods.msma.mixture import NormMixture, NormMixtureConfig, norm_region, whole_image_norm, whole_image_norms
 from methods.parts.healthy import HealthyMean, RelativeConfig, RelativeMaps
+
+Layer = Literal["input", "output"]
 
 
 class GradCAMConfig(RelativeConfig):
-    """Settings of the method; the defaults are the paper's and its authors' code's."""
+    """Settings of the method. Each default says whose value it is."""
 
     score_model: ScoreModelConfig = Field(ScoreModelConfig(), description="the diffusion model")
     mixture: NormMixtureConfig = Field(NormMixtureConfig(), description="density of whole-image score norms")
     join_channels: Literal["sum", "absolute"] = Field(
-        "sum", description="gradients of channels added with their signs, or their absolute values"
+        "sum", description="gradients of channels added with their signs, or their absolute values (authors' code)"
     )
     attention: Literal["relu", "lifted"] = Field(
-        "relu", description="Grad-CAM with negative sums cut off, or with all sums, raised so that the lowest is 0"
+        "relu",
+        description="Grad-CAM with negative sums cut off, or with all sums, raised so that the lowest is 0 "
+        "(authors' code)",
+    )
+    layer: Layer = Field(
+        "input", description="Grad-CAM at what goes into the last up block, or comes out of it (authors' code)"
     )
 
 
 class GradCAMMSMA(Detector[GradCAMConfig]):
     """Guided Grad-CAM of the negative log-likelihood of the whole image's score norms.
 
-    Idea: the density says that an image is odd; the gradient says which voxels make it so. Grad-CAM of the last
+    Idea: the density says that an image is odd; the gradient says which voxels make it so. Grad-CAM at the last
     up block times guided backpropagation to the image, each summed over noise levels. Source: paper section 5.3;
     Selvaraju et al. 2017.
     """
@@ -67,13 +73,14 @@ class GradCAMMSMA(Detector[GradCAMConfig]):
 def attribution(config: GradCAMConfig, mixture: NormMixture, seed: int, case: Case) -> FloatArray:
     """Guided Grad-CAM of one case: (X, Y, Z) float32, zero outside the brain; nothing is drawn."""
     model = mixture.model
-    image, box = brain_image(model, case)
+    box, inside = norm_region(mixture.config, model, case)
+    image = torch.from_numpy(case.image[(slice(None), *box)].copy()).to(model.device)
     brain_mask = torch.from_numpy(case.brain_mask[box]).to(model.device)
-    slopes = likelihood_slopes(mixture, whole_image_norms(model, case, mixture.noise_levels))
+    slopes = likelihood_slopes(mixture, whole_image_norms(mixture.config, model, case, mixture.noise_levels))
     attention, gradient = torch.zeros_like(image[0]), torch.zeros_like(image)
     for sigma, slope in zip(mixture.noise_levels, slopes, strict=True):
-        at_level = LevelLikelihood(model, sigma, slope, brain_mask)
-        attention += grad_cam(at_level, image, relu=config.attention == "relu")
+        at_level = LevelLikelihood(mixture, sigma, slope, inside)
+        attention += grad_cam(at_level, image, config.layer, relu=config.attention == "relu")
         gradient += guided_gradient(at_level, image)
     if config.attention == "lifted":
         attention -= attention[brain_mask].min()
@@ -109,10 +116,10 @@ def allow_guided_backpropagation(network: ScoreNetwork) -> None:
                 setattr(module, name, GuidedSiLU())
 
 
-def likelihood_slopes(mixture: NormMixture, log_norms: Tensor) -> Tensor:
-    """(L,) derivatives of the negative log-likelihood with respect to the log norm of each noise level."""
-    log_norms = log_norms.double().requires_grad_()
-    (slopes,) = torch.autograd.grad(mixture.negative_log_likelihood(log_norms), log_norms)
+def likelihood_slopes(mixture: NormMixture, norms: Tensor) -> Tensor:
+    """(L,) derivatives of the negative log-likelihood with respect to the norm of each noise level."""
+    norms = norms.double().requires_grad_()
+    (slopes,) = torch.autograd.grad(mixture.negative_log_likelihood(norms), norms)
     return slopes
 
 
@@ -123,26 +130,29 @@ class LevelLikelihood(nn.Module):
     takes the memory of one network pass.
     """
 
-    def __init__(self, model: ScoreModel, sigma: Tensor, slope: Tensor, brain_mask: Tensor) -> None:
+    def __init__(self, mixture: NormMixture, sigma: Tensor, slope: Tensor, inside: Tensor) -> None:
         super().__init__()
-        self.network = model.network  # captum looks for activations among the submodules
-        self.model = model
-        self.sigma, self.slope, self.brain_mask = sigma.to(model.device), float(slope), brain_mask
+        self.network = mixture.model.network  # captum looks for activations among the submodules
+        self.config, self.model = mixture.config, mixture.model
+        self.sigma, self.slope, self.inside = sigma.to(self.model.device), float(slope), inside
 
     def forward(self, images: Tensor) -> Tensor:
         """(1, C, X, Y, Z) -> (1,)."""
         direction = self.model.noise_direction(images, self.sigma[None])[0]
-        return self.slope * log_norm(direction, self.brain_mask)[None]
+        return self.slope * whole_image_norm(self.config, direction, self.inside)[None]
 
 
-def grad_cam(likelihood: LevelLikelihood, image: Tensor, relu: bool = True) -> Tensor:
-    """(X, Y, Z): channels of the last up block, weighted by their mean gradient; relu cuts off negative sums."""
+def grad_cam(likelihood: LevelLikelihood, image: Tensor, layer: Layer, relu: bool = True) -> Tensor:
+    """(X, Y, Z): channels at the last up block, weighted by their mean gradient; relu cuts off negative sums."""
     from captum.attr import LayerGradCam
 
-    layer = likelihood.network.up[0][-1]  # type: ignore[index]
-    images = image[None].requires_grad_()
-    attribution: Tensor = LayerGradCam(likelihood, layer).attribute(images, relu_attributions=relu)
-    return attribution[0, 0].detach().float()
+    last_block = likelihood.network.up[0][-1]  # type: ignore[index]
+    found = LayerGradCam(likelihood, last_block).attribute(
+        image[None].requires_grad_(), attribute_to_layer_input=layer == "input", relu_attributions=relu
+    )
+    # What goes into the block is an image's features, and then the embedding of the noise level.
+    features: Tensor = found[0] if isinstance(found, tuple) else found
+    return features[0, 0].detach().float()
 
 
 def guided_gradient(likelihood: LevelLikelihood, image: Tensor) -> Tensor:

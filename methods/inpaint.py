@@ -19,19 +19,26 @@ from methods.parts.smoothing import blurred_inside
 
 
 class InpaintConfig(RelativeConfig):
-    """Settings of the inpainting; the defaults are the paper's and its authors' code's."""
+    """Settings of the inpainting. Each default says whose value it is."""
 
     not_in_raw_map: ClassVar[frozenset[str]] = RelativeConfig.not_in_raw_map | {"runs_at_once"}
 
     score_model: ScoreModelConfig = Field(ScoreModelConfig(), description="the diffusion model")
-    sampler: SamplerConfig = Field(SamplerConfig(), description="how hidden voxels are sampled")
-    start_sigma: float | None = Field(
-        None, gt=0, description="noise level where sampling starts; none: the score model's sigma_max"
+    sampler: SamplerConfig = Field(
+        SamplerConfig(steps=1000),
+        description="how hidden voxels are sampled; every second of 2000 steps (authors' code)",
     )
-    mask: Pattern = Field("checkerboard", description="authors-code: their mask, bars where cells are even in number")
-    cell_voxels: int = Field(3, ge=1, le=64, description="edge of a cell of the mask in voxels")
-    runs: int = Field(10, ge=2, le=1000, description="inpaintings; every second hides the other half")
-    runs_at_once: int = Field(10, ge=1, description="runs in one batch: more take more memory")
+    start_sigma: float | None = Field(
+        None, gt=0, description="noise level where sampling starts; none: the score model's sigma_max (authors' code)"
+    )
+    mask: Pattern = Field(
+        "checkerboard",
+        description="checkerboard (paper); authors-code: their mask, bars where cells are even in number",
+    )
+    cell_voxels: int = Field(3, ge=1, le=64, description="edge of a cell of the mask in voxels (authors' code)")
+    hide_background: bool = Field(True, description="every run hides the voxels outside the brain, too (authors' code)")
+    runs: int = Field(10, ge=2, le=1000, description="inpaintings; every second hides the other half (authors' code)")
+    runs_at_once: int = Field(10, ge=1, description="runs in one batch: more take more memory (ours)")
 
     @model_validator(mode="after")
     def _start_is_known_to_the_model(self) -> Self:
@@ -80,6 +87,8 @@ def inpainting_difference(config: InpaintConfig, model: ScoreModel, seed: int, c
     for runs in in_batches(config.runs, config.runs_at_once):
         masks = [hidden_half(case.brain_mask.shape, config.cell_voxels, config.mask, run)[box] for run in runs]
         hidden = torch.stack(masks)[:, None].to(model.device)
+        if config.hide_background:
+            hidden |= ~torch.from_numpy(case.brain_mask[box]).to(model.device)
         hold = known_voxels(image, hidden, generator)
         start = guess(image, hidden, config.cell_voxels)
         start = hold(start + levels[0] * unit_noise(start, generator), levels[0])

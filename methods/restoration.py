@@ -17,17 +17,19 @@ from methods.parts.healthy import HealthyMean, RelativeConfig, RelativeMaps
 
 
 class RestorationConfig(RelativeConfig):
-    """Settings of the restoration; the defaults are the paper's."""
+    """Settings of the restoration. Each default says whose value it is."""
 
     not_in_raw_map: ClassVar[frozenset[str]] = RelativeConfig.not_in_raw_map | {"runs_at_once"}
 
     score_model: ScoreModelConfig = Field(ScoreModelConfig(), description="the diffusion model")
-    sampler: SamplerConfig = Field(SamplerConfig(steps=500), description="how runs go back to the image")
-    start_sigma: float = Field(
-        0.586, gt=0, description="noise put on the image, on the [-1, 1] scale; the paper's is that of t = 0.25"
+    sampler: SamplerConfig = Field(
+        SamplerConfig(steps=500), description="how runs go back to the image; 500 of 2000 steps (paper)"
     )
-    runs: int = Field(10, ge=1, le=1000, description="restorations that are averaged")
-    runs_at_once: int = Field(10, ge=1, description="runs in one batch: more take more memory")
+    start_sigma: float = Field(
+        0.586, gt=0, description="noise put on the image, on the [-1, 1] scale (paper: that of t = 0.25)"
+    )
+    runs: int = Field(10, ge=1, le=1000, description="restorations that are averaged (authors' code)")
+    runs_at_once: int = Field(10, ge=1, description="runs in one batch: more take more memory (ours)")
 
     @model_validator(mode="after")
     def _start_is_known_to_the_model(self) -> Self:

@@ -35,7 +35,6 @@ class SpatialMSMA(Detector[SpatialMSMAConfig]):
         patches = PatchDensityConfig(
             noise_levels=2,
             highest_sigma=0.3,
-            embedding_width=4,
             attention_width=8,
             embedding_features=4,
             blocks=1,

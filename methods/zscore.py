@@ -14,7 +14,7 @@ class ZScoreConfig(MethodConfig):
 
     moments: MomentsConfig = MomentsConfig()
     channels: Literal["norm", "max"] = Field(
-        "max", description="how channels are joined: root of the sum of squares, or the largest"
+        "max", description="how channels are joined: root of the sum of squares, or the largest (ours)"
     )
 
 

@@ -1,11 +1,14 @@
 """Checks of what `evaluate_case` is given: one clear sentence each."""
 
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from metrics.morphology import BoolArray
+
+FloatT = TypeVar("FloatT", bound=np.floating[Any])
 
 
 def checked_mask(mask: npt.NDArray[np.generic], name: str, shape: tuple[int, ...]) -> BoolArray:
@@ -22,19 +25,30 @@ def checked_mask(mask: npt.NDArray[np.generic], name: str, shape: tuple[int, ...
 
 
 def checked_map(anomaly_map: npt.NDArray[np.floating], brain_mask: BoolArray) -> npt.NDArray[np.float64]:
-    """The map as float64, 0 outside the brain; raises ValueError for an empty brain or a value not finite."""
+    """The map as float64, its lowest brain value outside the brain.
+
+    Raises ValueError for an empty brain or a value in it that is not finite.
+    """
     if not brain_mask.any():
         raise ValueError("The brain mask is empty: there is nothing to evaluate.")
     anomaly_map = np.asarray(anomaly_map)
     if anomaly_map.dtype.kind not in "iuf":
         raise ValueError(f"The anomaly map holds {anomaly_map.dtype} values: it must hold real numbers.")
-    scores = np.where(brain_mask, anomaly_map, 0).astype(np.float64)
-    not_finite = int(np.count_nonzero(~np.isfinite(scores)))
+    not_finite = int(np.count_nonzero(~np.isfinite(anomaly_map[brain_mask])))
     if not_finite:
         raise ValueError(
             f"The anomaly map is NaN or infinite in {not_finite} brain voxels: every score must be finite."
         )
-    return scores
+    return lowest_outside(anomaly_map, brain_mask).astype(np.float64)
+
+
+def lowest_outside(anomaly_map: npt.NDArray[FloatT], brain_mask: BoolArray) -> npt.NDArray[FloatT]:
+    """The map (X, Y, Z) with its lowest brain value everywhere outside the brain.
+
+    So nothing outside is ever above a threshold that some brain voxel does not exceed, whatever the map's sign, and
+    what stood there before does not count.
+    """
+    return np.where(brain_mask, anomaly_map, anomaly_map[brain_mask].min())
 
 
 def checked_spacing(spacing_mm: Sequence[float]) -> tuple[float, float, float]:

@@ -24,7 +24,7 @@ class Pair:
     Args:
         prediction: (X, Y, Z) bool, post-processed.
         truth: (X, Y, Z) bool, as the protocol wants it.
-        scores: The anomaly map, (X, Y, Z) float64, 0 outside the brain.
+        scores: The anomaly map, (X, Y, Z) float64, its lowest brain value outside the brain.
         brain_mask: (X, Y, Z) bool, not empty.
         spacing_mm: Voxel size along each axis.
         protocol: How pairs are measured.

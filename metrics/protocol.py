@@ -14,7 +14,8 @@ Strategy = Literal["oracle", "dataset-oracle", "healthy-fpr"]
 
 @dataclass(frozen=True)
 class EarlyStop:
-    """End the search at the first distance that exceeds the mean of the last `window` by `excess`."""
+    """End the search at a distance that exceeds the mean of the last `window` by `excess`, once more than `window`
+    are kept."""
 
     window: int = 10
     excess: float = 1.0
@@ -30,7 +31,7 @@ class Protocol:
             healthy maps.
         false_positive_rate: for "healthy-fpr", the share of healthy brain voxels above the threshold.
         window_quantiles, window_over: candidates run linearly between these two quantiles of the map, over
-            the "brain" or over the whole "array" with zeros outside the brain.
+            the "brain" or over the whole "array" with the map's lowest brain value outside the brain.
         candidates: how many thresholds are tried.
         early_stop: when to end the search before the last candidate, or None.
         search_unit: whether the searched distance is in "voxel" or "mm" (differs on anisotropic grids only).
@@ -105,6 +106,7 @@ class Protocol:
 _PAPER = Protocol("paper")
 _AUTHORS_CODE = Protocol(
     "authors-code",
+    version=2,
     window_over="array",
     early_stop=EarlyStop(),
     search_unit="voxel",

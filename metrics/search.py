@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from metrics.inputs import lowest_outside
 from metrics.morphology import BoolArray, surface
 from metrics.predictions import predictions_at
 from metrics.protocol import EarlyStop, Protocol
@@ -57,7 +58,7 @@ def candidates(
     if protocol.window_over == "brain":
         values = anomaly_map[brain_mask]
     else:
-        values = np.where(brain_mask, anomaly_map, 0).ravel()
+        values = lowest_outside(anomaly_map, brain_mask).ravel()
     low, high = np.quantile(values.astype(np.float64), protocol.window_quantiles)
     return np.linspace(low, high, protocol.candidates)
 
@@ -69,9 +70,12 @@ def lowest(distances: npt.NDArray[np.float64], early_stop: EarlyStop | None) -> 
 
 
 def stop_index(distances: npt.NDArray[np.float64], early_stop: EarlyStop | None) -> int:
-    """How many candidates are tried: all, or those before the first that exceeds the mean of the last ones."""
+    """How many candidates are tried: all, or those before the first that exceeds the mean of the last ones.
+
+    More than `window` distances must be kept by then: with a window of ten, index 11 is the first to end the search.
+    """
     if early_stop is not None:
-        for index in range(early_stop.window, len(distances)):
+        for index in range(early_stop.window + 1, len(distances)):
             recent = distances[index - early_stop.window : index].mean()
             if distances[index] > recent + early_stop.excess:
                 return index

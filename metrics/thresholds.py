@@ -94,7 +94,8 @@ def pooled_candidates(
         inside = _brain_values(case.anomaly_map, case.brain_mask)
         if protocol.window_over == "brain":
             return inside
-        return np.concatenate([inside, np.zeros(np.size(case.anomaly_map) - inside.size, dtype=inside.dtype)])
+        outside = np.full(np.size(case.anomaly_map) - inside.size, inside.min())
+        return np.concatenate([inside, outside])
 
     if len(cases) == 0:
         raise ValueError("A threshold for the dataset needs at least one case.")

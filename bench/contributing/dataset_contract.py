@@ -36,6 +36,16 @@ class Seen:
     problems: dict[str, str | None]
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What cases are compared with: the dataset's channels, how far from 0 voxels of simulated lesions may lie, and
+    the ids of test cases with lesions of their own."""
+
+    channels: tuple[str, ...]
+    largest_in_lesions: float = 1.0
+    labelled: frozenset[str] = frozenset()
+
+
 def check_dataset(settings: DatasetSettings, most: int = 20) -> list[Check]:
     """Check the dataset of these settings, with caches of its own that are removed afterwards.
 
@@ -56,13 +66,17 @@ def _points(settings: DatasetSettings, folder: Path, most: int) -> Iterator[tupl
     yield "has its name and one line about itself", _name_problem(settings, dataset)
     yield "counts its cases at once", _count_problem(dataset)
     yield "has cases to learn from and to test on", _empty_problem(dataset)
-    seen = [_seen(case, split, dataset) for split in SPLITS for case in _first(getattr(dataset, split), most)]
+    healthy, expected = None, Expected(dataset.channels)
+    if isinstance(lesions := getattr(settings, "lesions", None), LesionSettings):
+        healthy = _healthy(settings, folder / "healthy")
+        expected = Expected(dataset.channels, lesions.largest, _labelled(healthy, most))
+    seen = [_seen(case, split, expected) for split in SPLITS for case in _first(getattr(dataset, split), most)]
     for point in CASE_POINTS:
         yield point, next((one.problems[point] for one in seen if one.problems[point]), None)
     yield "has one shape for all cases, multiples of 16 voxels", _shape_problem(dataset, seen)
     yield "names each case once, test cases in `test_ids`", _id_problem(dataset, seen)
     yield "has no subject in two splits", _shared({split: _subjects(seen, split) for split in SPLITS[:3]})
-    yield "has no image in two splits", _shared(_healthy_images(settings, seen, folder / "healthy", most))
+    yield "has no image in two splits", _shared(_healthy_images(seen, healthy, most))
     again = load_dataset(settings, folder / "second")
     yield "gives the same cases when it is loaded again", _difference(dataset, again)
     yield "keeps its fingerprints when it is loaded again", _fingerprint_problem(dataset, again)
@@ -76,20 +90,33 @@ def _first(cases: Cases, most: int) -> Iterator[Case]:
     return (cases[index] for index in range(min(most, len(cases))))
 
 
-def _seen(case: Case, split: str, dataset: Dataset) -> Seen:
+def _healthy(settings: DatasetSettings, cache: Path) -> Dataset:
+    """The dataset without simulated lesions."""
+    return load_dataset(settings.model_copy(update={"lesions": LesionSettings(set="none")}), cache)
+
+
+def _labelled(healthy: Dataset, most: int) -> frozenset[str]:
+    """The ids of test cases that have lesions all the same: their own."""
+    return frozenset(case.id for case in _first(healthy.test, most) if np.any(case.lesion_mask))
+
+
+def _seen(case: Case, split: str, expected: Expected) -> Seen:
     problems: dict[str, str | None] = dict.fromkeys(CASE_POINTS)
     for point, problem_of in CASE_POINTS.items():
-        if problem := problem_of(case, split, dataset):
+        if problem := problem_of(case, split, expected):
             problems[point] = f"{split} case {case.id} {problem}"
             break  # the other points count on arrays that agree
-    image = hashlib.sha256(np.ascontiguousarray(case.image).tobytes()).hexdigest()
-    return Seen(split, case.id, image, case.brain_mask.shape, problems)
+    return Seen(split, case.id, _image_hash(case), case.brain_mask.shape, problems)
 
 
-def _grid_problem(case: Case, split: str, dataset: Dataset) -> str | None:
+def _image_hash(case: Case) -> str:
+    return hashlib.sha256(np.ascontiguousarray(case.image).tobytes()).hexdigest()
+
+
+def _grid_problem(case: Case, split: str, expected: Expected) -> str | None:
     """As the end of a sentence, as those below."""
-    if case.channels != dataset.channels or len(case.image) != len(case.channels):
-        return f"has {len(case.image)} images for the channels {case.channels}, the dataset names {dataset.channels}"
+    if case.channels != expected.channels or len(case.image) != len(case.channels):
+        return f"has {len(case.image)} images for the channels {case.channels}, the dataset names {expected.channels}"
     if case.image.dtype != np.float32 or case.brain_mask.dtype != np.bool_:
         return f"has an image of {case.image.dtype} and a brain mask of {case.brain_mask.dtype}: not float32 and bool"
     if case.image.ndim != 4 or case.image.shape[1:] != case.brain_mask.shape:
@@ -102,17 +129,20 @@ def _grid_problem(case: Case, split: str, dataset: Dataset) -> str | None:
     return None
 
 
-def _intensity_problem(case: Case, split: str, dataset: Dataset) -> str | None:
+def _intensity_problem(case: Case, split: str, expected: Expected) -> str | None:
     if not np.isfinite(case.image).all():
         return "has values that are not finite"
-    if case.image.size and (case.image.min() < -1 or case.image.max() > 1):
+    largest = np.ones(case.brain_mask.shape)
+    if case.lesion_mask is not None and not (split == "test" and case.id in expected.labelled):
+        largest[case.lesion_mask] = expected.largest_in_lesions
+    if (np.abs(case.image) > largest).any():
         return f"has values from {case.image.min():g} to {case.image.max():g}"
     if (case.image[:, ~case.brain_mask] != -1).any():
         return "has a background that is not exactly -1"
     return None
 
 
-def _mask_problem(case: Case, split: str, dataset: Dataset) -> str | None:
+def _mask_problem(case: Case, split: str, expected: Expected) -> str | None:
     if split in ("train", "validation"):
         return None if case.lesion_mask is None else "has a lesion mask"
     if case.lesion_mask is None:
@@ -124,8 +154,8 @@ def _mask_problem(case: Case, split: str, dataset: Dataset) -> str | None:
 
 CASE_POINTS = {
     "has images, masks and affines that agree": _grid_problem,
-    "scales images to [-1, 1], background -1": _intensity_problem,
     "learns from cases without lesion masks, tests on cases with them": _mask_problem,
+    "scales images to [-1, 1], background -1": _intensity_problem,
 }
 
 
@@ -176,12 +206,11 @@ def _subjects(seen: Sequence[Seen], split: str) -> set[str]:
     return {subject_of(one.id) for one in seen if one.split == split}
 
 
-def _healthy_images(settings: DatasetSettings, seen: Sequence[Seen], cache: Path, most: int) -> dict[str, set[str]]:
+def _healthy_images(seen: Sequence[Seen], healthy: Dataset | None, most: int) -> dict[str, set[str]]:
     """Split -> hashes of its images, those of test cases before lesions were put in, where that is done."""
     images = {split: {one.image for one in seen if one.split == split} for split in SPLITS[:3]}
-    if isinstance(getattr(settings, "lesions", None), LesionSettings):
-        healthy = load_dataset(settings.model_copy(update={"lesions": LesionSettings(set="none")}), cache)
-        images["test"] = {_seen(case, "test", healthy).image for case in _first(healthy.test, most)}
+    if healthy is not None:
+        images["test"] = {_image_hash(case) for case in _first(healthy.test, most)}
     return images
 
 

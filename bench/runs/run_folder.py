@@ -116,7 +116,8 @@ class RunFolder(RunLayout):
     def keep_map(self, case: Case, anomaly_map: FloatArray, scored: Scored) -> None:
         """Write both maps of a test case and note it as finished; its older results no longer count."""
         native_affine = case.affine if case.native is None else case.native.affine
-        save_nifti(self.map_path(case.id), to_native(anomaly_map, case), native_affine)
+        native_map = to_native(anomaly_map, case, outside=float(anomaly_map[case.brain_mask].min()))
+        save_nifti(self.map_path(case.id), native_map, native_affine)
         self.keep_prepared(case, anomaly_map, scored)
 
     def keep_prepared(self, case: Case, anomaly_map: ScoreArray, scored: Scored) -> None:

@@ -16,6 +16,7 @@ from bench.runs.run_folder import RunFolder, Scored
 from bench.runs.store import Store
 from datasets.case import Case, FloatArray, ScoreArray
 from datasets.dataset import Dataset
+from metrics.inputs import lowest_outside
 
 
 @dataclass(frozen=True)
@@ -139,14 +140,14 @@ def score_validation(
 
 
 def timed_map(detector: Detector, case: Case) -> tuple[FloatArray, float]:
-    """The anomaly map, zero outside the brain, and the seconds it took; BenchError if it is no proper map."""
+    """The map, its lowest brain value outside the brain, and the seconds it took; BenchError if it is no proper map."""
     start = time.perf_counter()
     anomaly_map = detector.score(case.without_lesion_mask())
     runtime_s = time.perf_counter() - start
     problem = map_problem(anomaly_map, case)
     if problem:
         raise BenchError(f"The map of {case.id} {problem}.")
-    return np.where(case.brain_mask, anomaly_map, np.float32(0)).astype(np.float32), runtime_s
+    return lowest_outside(anomaly_map, case.brain_mask), runtime_s
 
 
 def map_problem(anomaly_map: object, case: Case) -> str | None:

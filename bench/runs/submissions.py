@@ -18,9 +18,11 @@ from datasets.dataset import Dataset
 from datasets.fingerprint import file_hash
 from datasets.labels import brain_masks, brains_beside
 from datasets.preparing.grids import check_same_grid, same_grid, shown
+from datasets.preparing.preparation import to_native
 from datasets.preparing.resampling import resample
 from datasets.scans.names import is_brain_mask, says_brain_mask
 from datasets.scans.pairing import by_subject, nifti_files
+from metrics.inputs import lowest_outside
 from metrics.protocol import Protocol
 
 READING = 2  # part of what tells whether a map must be read again: raise it when maps are read differently
@@ -160,21 +162,24 @@ def healthy_cases(dataset: Dataset, maps: dict[str, Path], brains: dict[str, Pat
 
 
 def read_map(path: Path, case: Case) -> ScoreArray:
-    """The map (X, Y, Z) on the case's grid, as precise as the file, 0 outside the brain.
+    """The map (X, Y, Z) on the case's grid, as precise as the file, its lowest brain value outside the brain.
 
-    It may lie on the prepared grid, or on the subject's own, from which it is resampled. BenchError when the file
+    It may lie on the prepared grid, or on the subject's own, from which it is resampled; what stands outside the brain
+    there is replaced before, so that nothing of it is blurred into the brain. BenchError when the file
     cannot be read, has another grid, or holds values inside the brain that are not finite.
     """
     volume, affine = read_scores(path)
     own = case.native
     if own and same_grid(volume.shape, affine, own.shape, own.affine):
-        volume = resample(volume, own.affine, case.affine, _shape(case))
+        brain = to_native(case.brain_mask, case)
+        lowest = np.min(volume, where=brain & np.isfinite(volume), initial=np.inf)
+        volume = resample(np.where(brain, volume, lowest), own.affine, case.affine, _shape(case), float(lowest))
     else:
         grid = f"{case.id} prepared (or its own grid, {own.shape} at {shown(own.affine)})" if own else case.id
         check_same_grid(path, volume.shape, affine, grid, case.brain_mask.shape, case.affine)
     if problem := not_finite(volume, case):
         raise BenchError(f"{path} {problem}.")
-    return np.where(case.brain_mask, volume, volume.dtype.type(0))
+    return lowest_outside(volume, case.brain_mask)
 
 
 def _shape(case: Case) -> tuple[int, int, int]:

@@ -38,7 +38,8 @@ class LesionGenerator(ABC):
 
         Args:
             scan: On its own grid, intensities as they come; its arrays are not to be changed.
-            settings: What the user chose; never a set without lesions.
+            settings: What the user chose; never a set without lesions. Enhancement comes after preparation and is
+                not the generator's work.
             seed: The case's own. Equal seeds give equal lesions: draw from `bench.seeds.numpy_generator(seed, ...)`.
 
         Returns:
@@ -82,8 +83,9 @@ LESION_GENERATORS = Kind("lesion generator", "datasets.lesions.generators", "ben
 def simulate_lesions(scan: Scan, settings: LesionSettings, seed: int) -> Scan:
     """The scan with lesions by the generator that the settings name, and their mask.
 
-    In a set without lesions the scan stays as it is and the mask is empty. BenchError for an unknown generator, for
-    what `LesionGenerator.simulate` refuses, and when that gives something else than it should.
+    Enhancement is still to come: `datasets.lesions.enhancement`, on the prepared case. In a set without lesions the
+    scan stays as it is and the mask is empty. BenchError for an unknown generator, for what `LesionGenerator.simulate`
+    refuses, and when that gives something else than it should.
     """
     if settings.lesion_set.healthy:
         return replace(scan, images=scan.images.astype(np.float32), lesion_mask=np.zeros_like(scan.brain_mask))

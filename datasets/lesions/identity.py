@@ -5,6 +5,7 @@ from typing import Any
 from bench.errors import BenchError
 from bench.files import visible_files
 from datasets.fingerprint import file_hash, fingerprint
+from datasets.lesions import enhancement
 from datasets.lesions.generator import LESION_GENERATORS
 from datasets.lesions.sets import DEFAULT_GENERATOR
 from datasets.lesions.settings import LesionSettings
@@ -19,6 +20,8 @@ def lesion_identity(settings: LesionSettings) -> dict[str, Any]:
     identity = {"version": version, **settings.model_dump(mode="json", exclude={"atlas"})}
     if settings.generator == DEFAULT_GENERATOR:
         del identity["generator"]  # there was no other one when the first fingerprints were taken
+    if settings.lesion_set.enhance:
+        identity["enhancing"] = enhancement.VERSION
     if settings.atlas is not None:
         files = visible_files(settings.atlas, "**/*.nii.gz")
         if not files:

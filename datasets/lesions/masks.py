@@ -17,9 +17,9 @@ SAME_SPACE_MM = 15.0  # a brain whose sides lie within this of the template's co
 def draw_masks(shapes: LesionShapes, load_mm3: float, rng: np.random.Generator) -> list[VoxelIndices]:
     """Masks up to a lesion load, from the largest class down (stage 1 of the simulator).
 
-    A class is left when the remaining load falls to its ceiling, or after as many failed draws as it has masks;
-    in the smallest class the first mask that does not fit ends the search. Masks of the largest class may
-    overlap one another, others overlap nothing.
+    A draw fails when the mask exceeds the remaining load or overlaps one before it; masks of the largest class may
+    overlap. A class is left when the remaining load falls to its ceiling, or after as many failed draws as it has
+    masks; in the smallest class the first mask that exceeds the load ends the search.
     """
     accepted: list[VoxelIndices] = []
     taken = np.zeros(np.prod(MNI_SHAPE), dtype=bool)
@@ -29,14 +29,14 @@ def draw_masks(shapes: LesionShapes, load_mm3: float, rng: np.random.Generator) 
         failed = 0
         while remaining_mm3 > size.ceiling_mm3 and failed < shapes.count(size):
             mask = shapes.draw(size, remaining_mm3, rng)
-            if mask is not None and (size is largest or not taken[mask].any()):
-                accepted.append(mask)
-                taken[mask] = True
-                remaining_mm3 -= len(mask)
-            elif size is smallest:
+            if mask is None and size is smallest:
                 return accepted
-            else:
+            if mask is None or (size is not largest and taken[mask].any()):
                 failed += 1
+                continue
+            accepted.append(mask)
+            taken[mask] = True
+            remaining_mm3 -= len(mask)
     return accepted
 
 

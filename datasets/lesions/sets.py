@@ -12,7 +12,8 @@ class LesionSet:
     Attributes:
         name: What `--lesion-set` takes; part of fingerprints.
         description: A few words for help texts.
-        enhance: Multiply the scaled intensities of lesion voxels at the end.
+        enhance: Multiply the lesion voxels of the prepared image (`datasets.lesions.enhancement`), no matter which
+            generator made them.
         noisy: Noise within lesions that never passed a scanner: it is drawn for each voxel.
         blurred: Edges as blurred as the image's own.
         healthy: No lesion at all; test cases stay as they are.

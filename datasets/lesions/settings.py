@@ -23,7 +23,7 @@ class LesionSettings(BaseModel):
     set: Annotated[str, AfterValidator(_known_set)] = Field("paper", description=HELP)
     lesion_load_ml: float = Field(20.0, ge=0.5, le=200, description="volume of all lesions in MNI152 space, in ml")
     enhancement: float = Field(
-        1.5, ge=1, le=5, description="factor on the scaled intensities of lesion voxels, in the set paper"
+        1.5, ge=1, le=5, description="factor on the lesion voxels of the prepared image, in the set paper"
     )
     atlas: AbsolutePath | None = Field(
         None, description="folder of real lesion masks, SIZECLASS/N.nii.gz; None for procedural shapes"
@@ -37,6 +37,11 @@ class LesionSettings(BaseModel):
     def lesion_set(self) -> LesionSet:
         """The set that is named."""
         return lesion_set(self.set)
+
+    @property
+    def largest(self) -> float:
+        """How far from 0 the lesion voxels of prepared images may lie; all others lie in [-1, 1]."""
+        return self.enhancement if self.lesion_set.enhance else 1.0
 
 
 def described(settings: LesionSettings) -> str:

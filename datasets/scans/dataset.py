@@ -16,6 +16,7 @@ from datasets.case import Case
 from datasets.dataset import Dataset, SetAside
 from datasets.fingerprint import fingerprint
 from datasets.lesions.checking import check_lesions
+from datasets.lesions.enhancement import enhanced_case
 from datasets.lesions.generator import simulate_lesions
 from datasets.lesions.identity import lesion_identity
 from datasets.lesions.settings import LesionSettings, described
@@ -257,10 +258,11 @@ class Preparer:
         return [id, content, kind, *simulated, *marks]
 
     def prepared(self, subject: Subject, kind: Kind) -> Case:
-        """Read, align and put lesions in where wanted, prepare."""
+        """Read, align, prepare; where wanted, put lesions in before and enhance them after."""
         scan = reading.read_scan(subject.files, self.channels)
         place = self.alignment.box_affine(subject, scan) if self.alignment else None
-        if kind == "simulated lesions":
-            seed = derived_seed(self.settings.seed, "lesions", subject.id)
-            scan = simulate_lesions(scan, self.settings.lesions, seed)
-        return preparation.prepare(scan, self.frame, place)
+        if kind != "simulated lesions":
+            return preparation.prepare(scan, self.frame, place)
+        seed = derived_seed(self.settings.seed, "lesions", subject.id)
+        scan = simulate_lesions(scan, self.settings.lesions, seed)
+        return enhanced_case(preparation.prepare(scan, self.frame, place), self.settings.lesions)

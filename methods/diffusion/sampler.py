@@ -24,14 +24,20 @@ Hold = Callable[[Tensor, Tensor], Tensor]
 
 
 class SamplerConfig(MethodConfig):
-    """How a sampler steps; the defaults are the paper's and its authors' code's."""
+    """How a sampler steps. Each default says whose value it is."""
 
-    steps: int = Field(2000, ge=1, description="noise levels visited")
-    predictor: Literal["reverse-diffusion", "ancestral", "ode"] = Field(
-        "reverse-diffusion", description="step to the next level; ode: probability flow by Heun's rule, no noise"
+    steps: int = Field(
+        2000,
+        ge=1,
+        description="noise levels visited (paper: 2000 in all; inpaint: every second, authors' code; restoration: the "
+        "last quarter, paper)",
     )
-    corrector_steps: int = Field(1, ge=0, description="Langevin steps at each level")
-    snr: float = Field(0.17, gt=0, lt=1, description="signal-to-noise ratio of a Langevin step")
+    predictor: Literal["reverse-diffusion", "ancestral", "ode"] = Field(
+        "reverse-diffusion",
+        description="step to the next level; ode: probability flow by Heun's rule, no noise (authors' code)",
+    )
+    corrector_steps: int = Field(1, ge=0, description="Langevin steps at each level (authors' code)")
+    snr: float = Field(0.17, gt=0, lt=1, description="signal-to-noise ratio of a Langevin step (authors' code)")
 
     @property
     def evaluations(self) -> int:

@@ -18,9 +18,10 @@ from methods.diffusion.sde import add_noise
 from methods.parts.augmentation import augment
 from methods.parts.images import ImageBank
 from methods.parts.precision import arithmetic, training_memory_format
-from methods.parts.training import Figures, Training
+from methods.parts.training import Figures, Training, tenth_or_5000
 
 NOISE_BANDS = 4
+VALIDATION_IMAGES = 8
 
 
 def train_network(network: ScoreNetwork, config: ScoreModelConfig, context: FitContext) -> Figures:
@@ -32,7 +33,7 @@ def train_network(network: ScoreNetwork, config: ScoreModelConfig, context: FitC
     def loss(step: int, generator: torch.Generator) -> Tensor:
         doubled = step >= config.double_batch_at * config.iterations
         images = bank.crops(config.batch_size * (2 if doubled else 1), config.crop_size, generator)
-        if config.augmentation == "paper":
+        if config.augmentation == "authors-code":
             images = augment(images, generator)
         sigma = config.process().sigma(torch.rand(len(images), generator=generator).clamp(min=1e-5))
         noisy, noise = add_noise(images, sigma, generator)
@@ -52,9 +53,10 @@ def train_network(network: ScoreNetwork, config: ScoreModelConfig, context: FitC
         # Early on, a long average would still hold the initial weights.
         average_decay=lambda step: min(config.average_decay, (1 + step) / (10 + step)),
         validate=validation_loss(config, context),
-        validations=10,
+        validate_every=tenth_or_5000(config.iterations),
         note=lambda bands: "validation " + ", ".join(f"{band} {value:.3f}" for band, value in bands.items()),
         show_loss=True,
+        keep_curve=True,
     ).run(context)
 
 
@@ -84,25 +86,32 @@ def denoising_loss(
 def validation_loss(
     config: ScoreModelConfig, context: FitContext
 ) -> Callable[[Callable[[Tensor, Tensor], Tensor]], dict[str, float]]:
-    """A function from a network to its loss per noise band, on crops, noise and levels that stay the same."""
+    """A function from a network to its loss per noise band, on images, noise and levels that stay the same.
+
+    The images are whole where the training's are: one at a time then, which takes no more memory than training does.
+    """
     generator = torch.Generator().manual_seed(derived_seed(context.seed, "score-model", "validation"))
-    some = context.validation[: min(8, len(context.validation))]
+    some = context.validation[: min(VALIDATION_IMAGES, len(context.validation))]
     bank = ImageBank.load(some, context, "reading validation images")
     sigma_at = config.process().sigma
     edges = sigma_at(torch.linspace(0, 1, NOISE_BANDS + 1))
-    batches = []
+    bands: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {}
     for band in range(NOISE_BANDS):
-        images = bank.crops(8, config.crop_size or 32, generator)
+        images = bank.crops(VALIDATION_IMAGES, config.crop_size, generator)
         sigma = sigma_at((band + torch.rand(len(images), generator=generator)) / NOISE_BANDS)
-        batches.append((*add_noise(images, sigma, generator), sigma))
+        noisy, noise = add_noise(images, sigma, generator)
+        at_once = VALIDATION_IMAGES if config.crop_size else 1
+        batches = (torch.split(part, at_once) for part in (noisy, noise, sigma))
+        bands[f"{edges[band]:.2g}-{edges[band + 1]:.2g}"] = list(zip(*batches, strict=True))
 
     @torch.no_grad()
     def measure(network: Callable[[Tensor, Tensor], Tensor]) -> dict[str, float]:
+        def loss(noisy: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
+            return denoising_loss(network, noisy, noise, sigma, context.device, config.bfloat16)
+
         return {
-            f"{edges[band]:.2g}-{edges[band + 1]:.2g}": denoising_loss(
-                network, noisy, noise, sigma, context.device, config.bfloat16
-            ).item()
-            for band, (noisy, noise, sigma) in enumerate(batches)
+            name: float(torch.stack([loss(noisy, noise, sigma) for noisy, noise, sigma in batches]).mean())
+            for name, batches in bands.items()
         }
 
     return measure

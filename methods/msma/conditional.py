@@ -1,19 +1,21 @@
 """The flow with its context, and its training by maximum likelihood."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ConstantLR
 
 from bench.component import FitContext
-from bench.seeds import derived_seed
 from methods.msma.config import PatchDensityConfig
-from methods.msma.embedding import GlobalEmbedding
+from methods.msma.embedding import GlobalEmbedding, Shape
 from methods.msma.flow import conditional_flow
 from methods.msma.position import position_code
-from methods.parts.training import Figures, Training, one_cycle
+from methods.parts.training import Figures, Training, one_cycle, tenth_or_5000
 
 CHUNK = 8192  # patches evaluated at a time: keeps memory small and the processor's cache warm
+RAMP = 0.01  # half-life of the average of weights, as a share of the images seen (authors' code)
 
 
 class Patches(NamedTuple):
@@ -25,10 +27,14 @@ class Patches(NamedTuple):
     image: Tensor | None
 
 
+Draw = Callable[[torch.Generator], list[Patches]]
+"""Draws the images of a training step: all patches of each."""
+
+
 class ConditionalDensity(nn.Module):
     """log p(norms | place, image)."""
 
-    def __init__(self, config: PatchDensityConfig, channels: int, seed: int) -> None:
+    def __init__(self, config: PatchDensityConfig, channels: int, shape: Shape, seed: int) -> None:
         super().__init__()
         self.config = config
         context = 6 * (config.position_features // 6) + config.embedding_features
@@ -37,19 +43,11 @@ class ConditionalDensity(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.embed = (
-                GlobalEmbedding(channels, config.embedding_features, config.embedding_width, config.attention_width)
+                GlobalEmbedding(channels, shape, config.embedding_features, config.attention_width)
                 if config.embedding_features
                 else None
             )
-            self.flow = conditional_flow(
-                norms,
-                context,
-                config.blocks,
-                config.hidden,
-                config.residual_blocks,
-                config.bins,
-                config.mixture,
-            )
+            self.flow = conditional_flow(config, norms, context)
 
     def image_features(self, patches: Patches, device: str) -> Tensor:
         """(features,) what is told of the whole image."""
@@ -75,33 +73,40 @@ class ConditionalDensity(nn.Module):
 
 
 def train_density(
-    config: PatchDensityConfig,
-    channels: int,
-    train: list[Patches],
-    validation: list[Patches],
-    context: FitContext,
-) -> tuple[ConditionalDensity, Figures]:
-    """Maximum likelihood on random patches; keeps the averaged weights that do best on validation images."""
-    seed, device = derived_seed(context.seed, "patch-density"), context.device
-    generator = torch.Generator().manual_seed(seed)
-    density = ConditionalDensity(config, channels, seed).to(device)
-    optimizer = torch.optim.AdamW(density.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    density: ConditionalDensity, draw: Draw, validation: list[Patches], generator: torch.Generator, context: FitContext
+) -> Figures:
+    """Maximum likelihood on random patches; keeps the averaged weights that do best on validation images.
+
+    generator: source of all random numbers. Returns the lowest validation loss.
+    """
+    config, device = density.config, context.device
+    rate = config.learning_rate
+    optimizer = torch.optim.AdamW(density.parameters(), rate, weight_decay=config.weight_decay)
+    constant = config.schedule == "constant"
     held_out = [sample(patches, 4096, generator) for patches in validation]
-    figures = Training(
+    return Training(
         name="the flow",
         remedy="lower patches.learning_rate",
         network=density,
-        schedule=one_cycle(optimizer, config.learning_rate, config.steps),
+        schedule=ConstantLR(optimizer, 1.0) if constant else one_cycle(optimizer, rate, config.steps),
         generator=generator,
         steps=config.steps,
-        loss=lambda _step, generator: -batch_log_likelihood(density, train, generator, device),
-        average_decay=lambda step: 0.0 if step == 1 else config.average_decay,
+        loss=lambda _step, generator: -batch_log_likelihood(density, draw(generator), generator, device),
+        gradient_clip=config.gradient_clip,
+        average_decay=lambda step: average_decay(config, step),
         validate=lambda averaged: {"validation_nats": mean_negative_log_likelihood(averaged, held_out, device)},
-        validations=10,
+        validate_every=tenth_or_5000(config.steps),
         keep_lowest="validation_nats",
         note=lambda figures: f"validation {figures['validation_nats']:.3f} nats",
     ).run(context)
-    return density, figures
+
+
+def average_decay(config: PatchDensityConfig, step: int) -> float:
+    """Share of the average of weights that stays at a step, counted from 1."""
+    if config.average_decay is not None:
+        return 0.0 if step == 1 else config.average_decay
+    half_life = min(config.average_half_life, RAMP * step * config.images_per_step)
+    return float(0.5 ** (config.images_per_step / half_life))
 
 
 def sample(patches: Patches, count: int, generator: torch.Generator) -> Patches:
@@ -111,14 +116,13 @@ def sample(patches: Patches, count: int, generator: torch.Generator) -> Patches:
 
 
 def batch_log_likelihood(
-    density: ConditionalDensity, train: list[Patches], generator: torch.Generator, device: str
+    density: ConditionalDensity, images: list[Patches], generator: torch.Generator, device: str
 ) -> Tensor:
-    """Mean log-likelihood of random patches of a few random images, with dequantisation noise."""
+    """Mean log-likelihood of random patches of a few images, with dequantisation noise."""
     config = density.config
-    count = config.images_per_step
     norms, coordinates, features = [], [], []
-    for index in torch.randint(len(train), (count,), generator=generator).tolist():
-        some = sample(train[index], config.patches_per_step // count, generator)
+    for patches in images:
+        some = sample(patches, config.patches_per_step // len(images), generator)
         norms.append(some.norms + config.dequantisation * torch.randn(some.norms.shape, generator=generator))
         coordinates.append(some.coordinates)
         features.append(density.image_features(some, device).expand(len(some.norms), -1))

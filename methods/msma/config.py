@@ -1,45 +1,93 @@
 """Settings of the patch density."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bench.component import ComponentConfig
 from methods.msma.score_norms import ChannelJoin, norms_per_level
+from methods.parts.augmentation import Augmentation
 
 
 class PatchDensityConfig(ComponentConfig):
-    """Settings of the patch density; the defaults are the paper's and its authors' code's."""
+    """Settings of the patch density. Each default says whose value it is."""
 
-    noise_levels: int = Field(20, ge=1, le=200, description="how many noise levels")
-    highest_sigma: float = Field(88.06, gt=0, description="highest noise level, on the [-1, 1] image scale")
-    lowest_sigma: float = Field(0.0657, gt=0, description="lowest noise level, on the [-1, 1] image scale")
-    patch_size: Literal[1, 3, 5, 7] = Field(3, description="edge of a patch in voxels")
+    noise_levels: int = Field(20, ge=1, le=200, description="how many noise levels (authors' code)")
+    highest_sigma: float = Field(
+        88.06, gt=0, description="highest noise level, on the [-1, 1] image scale (authors' code: that of t = 0.8)"
+    )
+    lowest_sigma: float = Field(
+        0.0657, gt=0, description="lowest noise level, on the [-1, 1] image scale (authors' code: that of t = 0.01)"
+    )
+    patch_size: Literal[1, 3, 5, 7] = Field(3, description="edge of a patch in voxels (authors' code)")
     join_channels: ChannelJoin = Field(
         "norm",
-        description="norm: L2 over channels; sum: added, as the authors do; separate: a norm a channel; "
+        description="norm: L2 over channels (paper); sum: added (authors' code); separate: a norm a channel; "
         "separate+sum: these, and one of their sum",
     )
-    density: Literal["flow", "gaussian"] = Field("flow", description="gaussian: the ablation, one normal a voxel")
-    smoothing_voxels: float = Field(1.5, ge=0, le=10, description="Gaussian blur of the local healthy moments")
-    one_sided: bool = Field(False, description="only norms above the healthy mean count as anomalous")
-    position_features: int = Field(128, ge=6, description="length of the code of the place")
-    embedding_features: int = Field(128, ge=0, description="features of the whole image; 0 for none")
-    embedding_width: int = Field(128, ge=4, description="channels of the embedding's first convolution")
-    attention_width: int = Field(512, ge=8, description="width of the embedding's self-attention")
-    image_summary: bool = Field(True, description="median and spread of the image's own norms as context")
-    blocks: int = Field(20, ge=1, description="blocks of linear map and coupling spline")
-    hidden: int = Field(256, ge=4, description="width of the blocks' networks")
-    residual_blocks: int = Field(2, ge=1, description="residual blocks in each of them")
-    bins: int = Field(8, ge=2, description="bins of a spline")
-    mixture: int = Field(10, ge=1, description="Gaussians of the base distribution")
-    dequantisation: float = Field(0.05, ge=0, description="sd of noise added to standardised norms in training")
-    steps: int = Field(100_000, ge=1, description="training steps")
-    patches_per_step: int = Field(16384, ge=16, description="patches a step")
-    images_per_step: int = Field(4, ge=1, description="images that the patches of a step come from")
-    learning_rate: float = Field(3e-4, gt=0, description="of AdamW")
-    weight_decay: float = Field(1e-5, ge=0, description="of AdamW")
-    average_decay: float = Field(0.999, ge=0, lt=1, description="of the exponential moving average of weights")
+    norms: Literal["raw", "log", "standardised"] = Field(
+        "raw",
+        description="what the flow sees: the norms (paper), their logarithms, or these set against the healthy mean "
+        "and standard deviation of the place",
+    )
+    density: Literal["flow", "gaussian"] = Field(
+        "flow", description="flow (paper); gaussian: the ablation, one normal a voxel, of standardised norms"
+    )
+    smoothing_voxels: float = Field(
+        1.5, ge=0, le=10, description="sigma of the blur of the local healthy moments, of standardised norms (ours)"
+    )
+    one_sided: bool = Field(
+        False, description="only standardised norms above the healthy mean count as anomalous (paper: both sides)"
+    )
+    position_features: int = Field(128, ge=6, description="length of the code of the place (authors' code)")
+    embedding_features: int = Field(128, ge=0, description="features of the whole image; 0 for none (authors' code)")
+    attention_width: int = Field(512, ge=8, multiple_of=8, description="of the embedding's tokens (authors' code)")
+    image_summary: bool = Field(
+        False, description="median and spread of the image's own norms as context (paper: none)"
+    )
+    blocks: int = Field(20, ge=1, description="blocks of linear map and coupling spline (authors' code)")
+    hidden: int = Field(256, ge=4, description="width of the blocks' networks (authors' code)")
+    residual_blocks: int = Field(2, ge=1, description="residual blocks in each of them (authors' code)")
+    bins: int = Field(8, ge=2, description="bins of a spline (authors' code)")
+    mixture: int = Field(10, ge=1, description="Gaussians of the base distribution (authors' code)")
+    conditional_base: bool = Field(
+        True, description="the Gaussians depend on place and image (paper; in the authors' code they do not)"
+    )
+    augmentation: Augmentation = Field(
+        "authors-code",
+        description="of training images; norms are then computed at each step instead of once (authors' code)",
+    )
+    dequantisation: float = Field(
+        0.0, ge=0, description="sd of noise added to the norms that the flow is trained on (authors' code: none)"
+    )
+    steps: int = Field(150_000, ge=1, description="training steps (authors' code)")
+    patches_per_step: int = Field(
+        32768, ge=16, description="patches a step, of all its images (authors' code: 16384 of each of 2)"
+    )
+    images_per_step: int = Field(2, ge=1, description="images that the patches of a step come from (authors' code)")
+    learning_rate: float = Field(3e-4, gt=0, description="of AdamW; the highest of a cycle (authors' code)")
+    schedule: Literal["constant", "one-cycle"] = Field(
+        "constant",
+        description="one-cycle: the learning rate rises for a tenth of the steps, then falls (authors' code)",
+    )
+    gradient_clip: float | None = Field(None, gt=0, description="largest norm of the gradient (authors' code: none)")
+    weight_decay: float = Field(1e-5, ge=0, description="of AdamW (authors' code)")
+    average_half_life: float = Field(
+        50_000,
+        gt=0,
+        description="of the moving average of weights, in images: this, or a hundredth of those seen if that is less "
+        "(authors' code)",
+    )
+    average_decay: float | None = Field(
+        None, ge=0, lt=1, description="of the moving average instead, from the second step on (authors' code: none)"
+    )
+
+    @model_validator(mode="after")
+    def _healthy_moments_are_there(self) -> Self:
+        for setting, asked in (("density: gaussian", self.density == "gaussian"), ("one_sided", self.one_sided)):
+            if asked and self.norms != "standardised":
+                raise ValueError(f"{setting} counts from the healthy mean of the place: it takes norms: standardised")
+        return self
 
     def norms_per_patch(self, channels: int) -> int:
         """How many norms describe a patch of an image with this many channels."""

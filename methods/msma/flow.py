@@ -1,6 +1,6 @@
 """The conditional normalizing flow over score norms: coupling splines on a mixture of Gaussians.
 
-Source: paper section 4.1; sizes of the defaults from the authors' code. Built from zuko's transforms.
+Source: paper section 4.1; sizes from the authors' code. Built from zuko's transforms.
 """
 
 import torch
@@ -9,6 +9,7 @@ import zuko
 import zuko.mixtures
 from torch import Tensor, nn
 
+from methods.msma.config import PatchDensityConfig
 from methods.parts.precision import arithmetic
 
 
@@ -36,17 +37,24 @@ class ResidualMLP(nn.Module):
         return out.float()
 
 
-def conditional_flow(
-    features: int, context: int, blocks: int, hidden: int, residual_blocks: int, bins: int, mixture: int
-) -> zuko.lazy.Flow:
+class FixedMixture(zuko.mixtures.GMM):  # type: ignore[misc]
+    """A trainable mixture of Gaussians that no context changes."""
+
+    def forward(self, c: Tensor | None = None) -> torch.distributions.Distribution:
+        out: torch.distributions.Distribution = super().forward(None)
+        return out
+
+
+def conditional_flow(config: PatchDensityConfig, features: int, context: int) -> zuko.lazy.Flow:
     """A flow p(x | c) over (N, features) given (N, context).
 
-    Each block is an invertible linear map and a coupling of rational-quadratic splines; an affine autoregressive
-    layer follows; the base is a trainable mixture of Gaussians that depends on the context.
+    Each block is an invertible linear map and a coupling of rational-quadratic splines, which act on [-5, 5]. An
+    affine autoregressive layer comes first where norms are not standardised, so that it scales them, and last where
+    they are. The base is a trainable mixture of Gaussians that depends on the context, or a fixed one.
     """
     transforms: list[nn.Module] = []
-    shapes = [(bins,), (bins,), (bins - 1,)]
-    for block in range(blocks):
+    shapes = [(config.bins,), (config.bins,), (config.bins - 1,)]
+    for block in range(config.blocks):
         transforms.append(
             zuko.lazy.UnconditionalTransform(zuko.transforms.LULinearTransform, torch.eye(features), buffer=False)
         )
@@ -61,10 +69,21 @@ def conditional_flow(
         if features > 1:
             inside = int(mask.sum())
             outputs = (features - inside) * coupling.total
-            coupling.hyper = ResidualMLP(inside + context, outputs, hidden, residual_blocks)
+            coupling.hyper = ResidualMLP(inside + context, outputs, config.hidden, config.residual_blocks)
         transforms.append(coupling)
-    transforms.append(zuko.flows.MaskedAutoregressiveTransform(features, context, hidden_features=(hidden,)))
-    base = zuko.mixtures.GMM(
-        features, context, components=mixture, covariance_type="diagonal", hidden_features=(hidden,)
-    )
-    return zuko.lazy.Flow(transforms, base)
+    affine = zuko.flows.MaskedAutoregressiveTransform(features, context, hidden_features=(config.hidden,))
+    transforms = [*transforms, affine] if config.norms == "standardised" else [affine, *transforms]
+    return zuko.lazy.Flow(transforms, base_mixture(config, features, context))
+
+
+def base_mixture(config: PatchDensityConfig, features: int, context: int) -> zuko.mixtures.GMM:
+    """The mixture of Gaussians that the flow maps norms to."""
+    if config.conditional_base:
+        return zuko.mixtures.GMM(
+            features,
+            context,
+            components=config.mixture,
+            covariance_type="diagonal",
+            hidden_features=(config.hidden,),
+        )
+    return FixedMixture(features, components=config.mixture, covariance_type="diagonal")

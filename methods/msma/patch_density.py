@@ -1,12 +1,13 @@
 """Density of healthy patch score norms given place and image, as a component: p(s_p | p, h(x)).
 
-Source: paper section 4.1. The norms are log-transformed and standardised by the mean and standard deviation of
-healthy ones around the same place; the flow then learns what that leaves: the shape of the distribution, how
-noise levels go together, and what changes with place and subject.
+Source: paper section 4.1. The flow sees the norms as they are, their logarithms, or the logarithms standardised by the
+mean and standard deviation of healthy ones around the same place. It then learns what that leaves: the shape of the
+distribution, how noise levels go together, and what changes with place and subject.
 """
 
 import math
-from typing import Self
+from dataclasses import replace
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -14,16 +15,26 @@ from torch import Tensor
 
 from bench.component import Component, FitContext
 from bench.errors import BenchError
-from datasets.case import Case
+from bench.seeds import derived_seed
+from datasets.case import Case, Cases
 from methods.diffusion.score_model import ScoreModel
-from methods.msma.conditional import ConditionalDensity, Patches, train_density
+from methods.msma.conditional import ConditionalDensity, Draw, Patches, train_density
 from methods.msma.config import PatchDensityConfig
+from methods.msma.embedding import Shape
 from methods.msma.local_moments import LocalMoments
 from methods.msma.position import voxel_coordinates
 from methods.msma.score_norms import score_norms, watched
+from methods.parts.augmentation import augment
 from methods.parts.smoothing import grown
 
 SMALLEST_NORM = 1e-4
+
+
+class Moments(NamedTuple):
+    """Mean and standard deviation of healthy log norms around each place: (K, x, y, z) at half resolution."""
+
+    mean: Tensor
+    sd: Tensor
 
 
 class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
@@ -36,87 +47,128 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         self,
         config: PatchDensityConfig,
         model: ScoreModel,
-        mean: Tensor,
-        sd: Tensor,
-        shape: tuple[int, int, int],
+        shape: Shape,
+        moments: Moments | None,
         density: ConditionalDensity | None,
         figures: dict[str, float] | None = None,
     ) -> None:
         self.config = config
         self.model = model
-        self.mean, self.sd, self.shape = mean, sd, shape
+        self.shape = shape
+        self.moments = moments
         self.density = density
         self.figures = figures or {}
 
     @classmethod
     def train(cls, config: PatchDensityConfig, context: FitContext, upstream: ScoreModel) -> Self:
-        log_norms = [log_score_norms(config, upstream, case) for case in watched(context.train, context, "training")]
-        masks = [torch.from_numpy(case.brain_mask) for case in context.train]
         shape = context.train[0].brain_mask.shape
-        moments = LocalMoments(config.norms_per_patch(len(context.channels)), shape)
-        for values, mask in zip(log_norms, masks, strict=True):
-            moments.add(spread(values, mask), mask.numpy())
-        mean, sd = moments.finish(config.smoothing_voxels)
-        found = cls(config, upstream, mean, sd, shape, None)
+        found = cls(config, upstream, shape, None, None)
+        once = config.norms == "standardised" or config.augmentation == "none"
+        norms = [patch_norms(config, upstream, c) for c in watched(context.train, context, "training")] if once else []
+        if config.norms == "standardised":
+            found.moments = local_moments(config, norms, context)
         if config.density == "gaussian":
             return found
-        patches = [found.patches(case, values.float()) for case, values in zip(context.train, log_norms, strict=True)]
+        if config.augmentation == "none":
+            draw = found.unchanged_images([found.patches(c, n) for c, n in zip(context.train, norms, strict=True)])
+        else:
+            del norms
+            draw = found.augmented_images(context.train)
         held_out = [
-            found.patches(case, log_score_norms(config, upstream, case).float())
+            found.patches(case, patch_norms(config, upstream, case))
             for case in watched(context.validation, context, "validation")
         ]
-        found.density, found.figures = train_density(config, len(context.channels), patches, held_out, context)
+        seed = derived_seed(context.seed, "patch-density")
+        generator = torch.Generator().manual_seed(seed)
+        found.density = ConditionalDensity(config, len(context.channels), shape, seed).to(context.device)
+        found.figures = train_density(found.density, draw, held_out, generator, context)
         return found
 
+    def unchanged_images(self, patches: list[Patches]) -> Draw:
+        """Draws a step's images among those whose norms are known."""
+        count = self.config.images_per_step
+        return lambda generator: [patches[i] for i in torch.randint(len(patches), (count,), generator=generator)]
+
+    def augmented_images(self, train: Cases) -> Draw:
+        """Draws a step's images and augments them; the score model then sees each of them anew."""
+
+        def draw(generator: torch.Generator) -> list[Patches]:
+            chosen = torch.randint(len(train), (self.config.images_per_step,), generator=generator)
+            cases = [augmented(train[index], generator) for index in chosen.tolist()]
+            return [self.patches(case, patch_norms(self.config, self.model, case)) for case in cases]
+
+        return draw
+
     def state(self) -> dict[str, Tensor]:
-        state = {"mean": self.mean, "sd": self.sd, "shape": torch.tensor(self.shape)}
+        state = {"shape": torch.tensor(self.shape)} | (self.moments._asdict() if self.moments else {})
         if self.density is not None:
             state |= {f"density.{name}": value for name, value in self.density.state_dict().items()}
         return state
 
     @classmethod
     def restore(cls, config: PatchDensityConfig, state: dict[str, Tensor], device: str, upstream: ScoreModel) -> Self:
+        x, y, z = (int(edge) for edge in state["shape"])
+        moments = None
+        if config.norms == "standardised":
+            moments = Moments(state["mean"].float(), state["sd"].float())
         density = None
         if config.density == "flow":
-            density = ConditionalDensity(config, upstream.network.first.in_channels, seed=0)
+            density = ConditionalDensity(config, upstream.network.first.in_channels, (x, y, z), seed=0)
             weights = {n.removeprefix("density."): v for n, v in state.items() if n.startswith("density.")}
             density.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in weights.items()})
             density.to(device).eval().requires_grad_(False)
-        x, y, z = (int(edge) for edge in state["shape"])
-        return cls(config, upstream, state["mean"].float(), state["sd"].float(), (x, y, z), density)
+        return cls(config, upstream, (x, y, z), moments, density)
 
-    def patches(self, case: Case, log_norms: Tensor) -> Patches:
-        """Standardised norms (N, K) of the N brain voxels of a case, with what the flow is told of them."""
+    def patches(self, case: Case, norms: Tensor) -> Patches:
+        """Norms (N, K) of the N brain voxels of a case as the flow sees them, with what it is told of them."""
         if case.brain_mask.shape != self.shape:
             raise BenchError(
                 f"{case.id} has a grid of {case.brain_mask.shape} voxels, but the patch density was fitted on "
                 f"{self.shape}: prepare both with the same settings."
             )
         mask = torch.from_numpy(case.brain_mask)
-        mean, sd = (grown(moments, self.shape)[:, mask].T for moments in (self.mean, self.sd))
-        norms = (log_norms - mean) / sd
+        norms = norms.float()
+        if self.moments is not None:
+            mean, sd = (grown(moments, self.shape)[:, mask].T for moments in self.moments)
+            norms = (norms - mean) / sd
         image = torch.from_numpy(case.image) if self.config.embedding_features else None
         return Patches(norms, voxel_coordinates(mask), summary(norms), image)
 
     @torch.no_grad()
     def negative_log_likelihood(self, case: Case) -> np.ndarray:
-        """(X, Y, Z) float32, of the log norms, in nats; outside the brain the lowest value inside."""
-        patches = self.patches(case, log_score_norms(self.config, self.model, case).float())
+        """(X, Y, Z) float32, of the norms or log norms, in nats; outside the brain the lowest value inside."""
+        patches = self.patches(case, patch_norms(self.config, self.model, case))
         if self.config.one_sided:
             patches = patches._replace(norms=patches.norms.clamp(min=0))
         if self.density is None:
             values = 0.5 * (patches.norms.square() + math.log(2 * math.pi)).sum(dim=1)
         else:
             values = -self.density.log_likelihood(patches, self.model.device)
-        # The change of variables from log norms to standardised ones: where healthy norms vary little, their
-        # density is high, and the same z-score is less unlikely.
         mask = torch.from_numpy(case.brain_mask)
-        values += grown(self.sd, self.shape)[:, mask].log().sum(dim=0)
-        return spread(values[:, None], torch.from_numpy(case.brain_mask), float(values.min()))[0].numpy()
+        if self.moments is not None:
+            # The change of variables from log norms to standardised ones: where healthy norms vary little, their
+            # density is high, and the same z-score is less unlikely.
+            values += grown(self.moments.sd, self.shape)[:, mask].log().sum(dim=0)
+        return spread(values[:, None], mask, float(values.min()))[0].numpy()
+
+
+def local_moments(config: PatchDensityConfig, log_norms: list[Tensor], context: FitContext) -> Moments:
+    """Healthy mean and standard deviation around each place."""
+    shape = context.train[0].brain_mask.shape
+    moments = LocalMoments(config.norms_per_patch(len(context.channels)), shape)
+    for case, values in zip(context.train, log_norms, strict=True):
+        moments.add(spread(values, torch.from_numpy(case.brain_mask)), case.brain_mask)
+    return Moments(*moments.finish(config.smoothing_voxels))
+
+
+def augmented(case: Case, generator: torch.Generator) -> Case:
+    """The case with its image augmented, and the brain where any channel is above background."""
+    image = augment(torch.from_numpy(case.image)[None], generator)[0].numpy()
+    return replace(case, image=image, brain_mask=image.max(axis=0) > -1)
 
 
 def summary(norms: Tensor) -> Tensor:
-    """(2 K,) median and half of the central 68 % of an image's standardised norms: how sharp and noisy it is.
+    """(2 K,) median and half of the central 68 % of an image's norms, less 1: how sharp and noisy it is.
 
     Lesions are a hundredth of the brain and hardly move them.
     """
@@ -124,11 +176,12 @@ def summary(norms: Tensor) -> Tensor:
     return torch.cat([middle, (high - low) / 2 - 1])
 
 
-def log_score_norms(config: PatchDensityConfig, model: ScoreModel, case: Case) -> Tensor:
-    """(N, K) float16 logarithms of the K score norms of each of the N brain voxels."""
+def patch_norms(config: PatchDensityConfig, model: ScoreModel, case: Case) -> Tensor:
+    """(N, K) the K score norms of each of the N brain voxels: float32, or their logarithms in float16."""
     levels = model.process.noise_levels(config.noise_levels, config.highest_sigma, config.lowest_sigma)
     norms = score_norms(model, case, levels, config.patch_size, config.join_channels)
-    return norms[:, torch.from_numpy(case.brain_mask)].T.clamp(min=SMALLEST_NORM).log().half()
+    norms = norms[:, torch.from_numpy(case.brain_mask)].T
+    return norms if config.norms == "raw" else norms.clamp(min=SMALLEST_NORM).log().half()
 
 
 def spread(values: Tensor, mask: Tensor, outside: float = 0.0) -> Tensor:

@@ -1,14 +1,23 @@
-"""Training augmentation of the authors' code, from MONAI's transforms.
+"""Training augmentation of the authors' code, from MONAI's transforms (the paper names none).
 
-Intensity shift and scale of 5 %, histogram shift (3 to 5 control points); and with probability 0.1 each an affine
-transform (0.05 rad, 5 voxels), k-space spikes, Rician noise (0.01) and Gibbs ringing (0 to 0.1).
+Each with probability 0.1, on intensities from 0 up: shift by up to 5 % of a channel's standard deviation, scale by up
+to 5 %, histogram shift (3 to 5 control points), affine (0.05 rad, 5 voxels), k-space spikes, Rician noise (0.01) and
+Gibbs ringing (0 to 0.1). The percentile scaling to [-1, 1] comes after it, so that a shift leaves no trace, and a
+scaling none but where it clips.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
+
+Augmentation = Literal["none", "authors-code"]
+
+PROBABILITY = 0.1  # MONAI's own
+PERCENTILES = (0.01, 99.9)  # those of the preparation
+NO_TRACE = 1e-5  # of the range: rounding
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -16,17 +25,16 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
     from monai import transforms
 
     seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
-    move = transforms.RandAffine(
-        prob=0.1, rotate_range=[0.05] * 3, translate_range=[5] * 3, padding_mode="border", mode="bilinear"
-    )
+    # One number for the translation: MONAI then moves images along the first axis alone, and so does the authors' code.
+    move = transforms.RandAffine(prob=PROBABILITY, rotate_range=[0.05] * 3, translate_range=5, mode="bilinear")
     change = transforms.Compose(
         [
-            transforms.RandScaleIntensity(factors=0.05, prob=1.0),
-            transforms.RandShiftIntensity(offsets=0.05, prob=1.0),
-            transforms.RandHistogramShift(num_control_points=(3, 5), prob=1.0),
-            transforms.RandKSpaceSpikeNoise(prob=0.1),
-            transforms.RandRicianNoise(prob=0.1, std=0.01),
-            transforms.RandGibbsNoise(prob=0.1, alpha=(0.0, 0.1)),
+            transforms.RandStdShiftIntensity(factors=0.05, prob=PROBABILITY, channel_wise=True),
+            transforms.RandScaleIntensity(factors=0.05, prob=PROBABILITY),
+            transforms.RandHistogramShift(num_control_points=(3, 5), prob=PROBABILITY),
+            transforms.RandKSpaceSpikeNoise(prob=PROBABILITY),
+            transforms.RandRicianNoise(prob=PROBABILITY, std=0.01),
+            transforms.RandGibbsNoise(prob=PROBABILITY, alpha=(0.0, 0.1)),
         ]
     )
     move.set_random_state(seed=seed)
@@ -35,7 +43,20 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _augment_one(image: Tensor, move: Callable[[Tensor], Any], change: Callable[[Tensor], Any]) -> Tensor:
-    # Rician noise and scaling expect intensities from 0 up.
-    moved = torch.as_tensor(move((image + 1) / 2)).as_subclass(Tensor)
-    changed = torch.as_tensor(change(moved)).as_subclass(Tensor).float()
-    return torch.where(moved <= 0, 0.0, changed).clamp(0, 1) * 2 - 1
+    intensities = (image + 1) / 2  # a prepared image is the raw one, shifted, scaled and clipped
+    moved = torch.as_tensor(move(intensities)).as_subclass(Tensor)
+    changed = torch.as_tensor(change(moved.clone())).as_subclass(Tensor).float()
+    if torch.equal(changed, intensities):
+        return image
+    scaled = torch.stack([_scaled_back(*channels) for channels in zip(changed, intensities, strict=True)])
+    return torch.where(moved <= 0, 0.0, scaled).clamp(0, 1) * 2 - 1
+
+
+def _scaled_back(changed: Tensor, intensities: Tensor) -> Tensor:
+    """The channel with its percentiles where they were before: at 0 and 1 in a whole image, elsewhere in a crop."""
+    low, high = np.percentile(changed, PERCENTILES)
+    low_before, high_before = np.percentile(intensities, PERCENTILES)
+    if high - low < NO_TRACE:
+        return intensities
+    back: Tensor = (changed - low) / (high - low) * (high_before - low_before) + low_before
+    return back

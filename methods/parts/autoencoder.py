@@ -1,7 +1,7 @@
 """A 3D residual autoencoder of brain images, trained on healthy ones."""
 
 import itertools
-from typing import Literal, Self
+from typing import Self
 
 import torch
 from monai.networks.nets import AutoEncoder
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bench.component import Component, ComponentConfig
 from bench.detector import Cases, FitContext
 from bench.seeds import derived_seed
-from methods.parts.augmentation import augment
+from methods.parts.augmentation import Augmentation, augment
 from methods.parts.images import ImageBank, brain_box, pad_to
 from methods.parts.precision import arithmetic
 from methods.parts.training import Figures, Training, one_cycle
@@ -20,19 +20,27 @@ SMALLEST_EDGE = 4  # oneDNN's bfloat16 gradients are wrong on volumes with short
 
 
 class AutoencoderConfig(ComponentConfig):
-    """Settings of the autoencoder and its training."""
+    """Settings of the autoencoder and its training. Each default says whose value it is."""
 
     channels: tuple[int, ...] = Field(
-        (32, 64, 128, 256, 64), min_length=1, description="of each level, each half as fine; the last: bottleneck"
+        (32, 64, 128, 256, 64),
+        min_length=1,
+        description="of each level, each half as fine; the last: bottleneck (ours)",
     )
-    last_channels: int = Field(16, ge=1, description="at full resolution, before the image")
-    residual_convolutions: int = Field(2, ge=1, le=6, description="convolutions in a residual block of the encoder")
-    iterations: int = Field(100_000, ge=1, description="training steps")
-    batch_size: int = Field(4, ge=1, description="images or crops a step")
-    crop_size: int | None = Field(None, ge=8, description="edge of random training crops in voxels; none: whole brains")
-    learning_rate: float = Field(1e-3, gt=0, description="highest rate of Adam; rises, then falls to zero")
-    augmentation: Literal["none", "paper"] = Field("paper", description="of training images, as for the score model")
-    bfloat16: bool = Field(True, description="compute in bfloat16 where the device has it")
+    last_channels: int = Field(16, ge=1, description="at full resolution, before the image (ours)")
+    residual_convolutions: int = Field(
+        2, ge=1, le=6, description="convolutions in a residual block of the encoder (ours)"
+    )
+    iterations: int = Field(100_000, ge=1, description="training steps (ours)")
+    batch_size: int = Field(4, ge=1, description="images or crops a step (ours)")
+    crop_size: int | None = Field(
+        None, ge=8, description="edge of random training crops in voxels; none: whole brains (paper)"
+    )
+    learning_rate: float = Field(1e-3, gt=0, description="highest rate of Adam; rises, then falls to zero (ours)")
+    augmentation: Augmentation = Field(
+        "authors-code", description="of training images, as for the score model (authors' code)"
+    )
+    bfloat16: bool = Field(True, description="compute in bfloat16 where the device has it (ours)")
 
 
 class Autoencoder(Component[AutoencoderConfig, None]):
@@ -64,7 +72,7 @@ class Autoencoder(Component[AutoencoderConfig, None]):
 
         def loss(_step: int, generator: torch.Generator) -> Tensor:
             images = self.padded(bank.crops(config.batch_size, config.crop_size, generator))
-            if config.augmentation == "paper":
+            if config.augmentation == "authors-code":
                 images = augment(images, generator)
             return self.squared_error(images)
 
@@ -79,7 +87,7 @@ class Autoencoder(Component[AutoencoderConfig, None]):
             steps=steps,
             loss=loss,
             validate=lambda _network: self.validation_error(context.validation),
-            validations=5,
+            validate_every=max(1, steps // 5),
             note=lambda figures: "".join(f"validation error {error:.4f}" for error in figures.values()),
         ).run(context)
 

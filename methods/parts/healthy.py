@@ -33,9 +33,11 @@ class RelativeConfig(MethodConfig):
     not_in_raw_map: ClassVar[frozenset[str]] = frozenset({"healthy_cases", "smoothing_mm"})
 
     healthy_cases: int = Field(
-        0, ge=0, description="training cases by whose mean map maps are divided; 0: not divided, as in the paper"
+        0, ge=0, description="training cases by whose mean map maps are divided; 0: not divided (paper)"
     )
-    smoothing_mm: float = Field(0.0, ge=0, le=20, description="sigma of the Gaussian mean of the map, in mm")
+    smoothing_mm: float = Field(
+        0.0, ge=0, le=20, description="sigma of the Gaussian mean of the map, in mm (paper: none)"
+    )
 
     def raw(self) -> Self:
         """The same with the settings that are not in the raw map at their defaults."""

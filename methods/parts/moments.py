@@ -23,13 +23,13 @@ class MomentsConfig(ComponentConfig):
         None,
         gt=0,
         le=50,
-        description="None: the intensity; else the energy of what is finer than this sigma, in mm",
+        description="None: the intensity; else the energy of what is finer than this sigma, in mm (ours)",
     )
     image_smoothing_mm: float = Field(
-        0.0, ge=0, le=20, description="sigma of the Gaussian blur of the intensity, or of the energy, in mm"
+        0.0, ge=0, le=20, description="sigma of the Gaussian blur of the intensity, or of the energy, in mm (ours)"
     )
     moment_smoothing_mm: float = Field(
-        1.0, ge=0, le=20, description="sigma of the Gaussian blur of the moments, in mm: evens out anatomy"
+        1.0, ge=0, le=20, description="sigma of the Gaussian blur of the moments, in mm: evens out anatomy (ours)"
     )
 
 

@@ -42,11 +42,12 @@ class Training:
         loss: of the network on a fresh batch, given the steps done so far and the generator.
         validate: figures of the averaged network, or of the network itself when there is no average.
         note: these figures in words, for the progress bar.
-        validations: how many are spread over the training; the last step has one, too.
-        gradient_clip: largest norm of the gradient.
+        validate_every: steps from one validation to the next; the last step has one, too.
+        gradient_clip: largest norm of the gradient; None for no limit.
         average_decay: share of the average of weights that stays, given the steps done; None for no average.
         keep_lowest: name of a figure; the network ends with the weights that had it lowest, not with the last ones.
         show_loss: show the loss between validations, too.
+        keep_curve: add the mean figure of each tenth of the training to the figures, to see whether it has flattened.
     """
 
     name: str
@@ -58,11 +59,12 @@ class Training:
     loss: Callable[[int, torch.Generator], Tensor]
     validate: Callable[[nn.Module], Figures]
     note: Callable[[Figures], str]
-    validations: int
-    gradient_clip: float = 1.0
+    validate_every: int
+    gradient_clip: float | None = 1.0
     average_decay: Callable[[int], float] | None = None
     keep_lowest: str | None = None
     show_loss: bool = False
+    keep_curve: bool = False
 
     def run(self, context: FitContext) -> Figures:
         """Train the network, from the checkpoint if there is one; it ends with its averaged weights.
@@ -71,7 +73,7 @@ class Training:
             context: of the trained part, which has one training at most: its checkpoint has one name.
 
         Returns:
-            The figures of the last validation, or of the one whose weights are kept.
+            The figures of the last validation, or of the one whose weights are kept; and the curve, if it is kept.
 
         Raises:
             BenchError: A loss, or a figure in the end, is not finite.
@@ -88,7 +90,7 @@ class Training:
                 if not math.isfinite(loss):
                     raise self._diverged(state.step, checkpoint)
                 note = f"loss {loss:.3f}" if self.show_loss and state.step % LOSS_NOTE_EVERY == 0 else ""
-                if state.step % max(1, self.steps // self.validations) == 0 or state.step == self.steps:
+                if state.step % self.validate_every == 0 or state.step == self.steps:
                     figures = self.validate(state.averaged)
                     state.keep(figures)
                     note = self.note(figures)
@@ -100,7 +102,7 @@ class Training:
             raise self._diverged(state.step, checkpoint)
         self.network.load_state_dict(state.best or state.averaged.state_dict())
         self.network.eval().requires_grad_(False)
-        return state.figures
+        return state.figures | state.curve
 
     def _diverged(self, step: int, checkpoint: Path | None) -> BenchError:
         """The error; the checkpoint goes, as it may hold the weights that led here."""
@@ -120,6 +122,7 @@ class TrainingState:
         self.averaged = copy.deepcopy(self.network).requires_grad_(False) if averages else self.network
         self.step = 0
         self.figures: Figures = {training.keep_lowest: math.inf} if training.keep_lowest else {}
+        self.curve: Figures = {}
         self.best: dict[str, Tensor] = {}
 
     def advance(self) -> float:
@@ -128,7 +131,8 @@ class TrainingState:
         loss = training.loss(self.step, training.generator)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), training.gradient_clip)
+        if training.gradient_clip is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), training.gradient_clip)
         self.optimizer.step()
         training.schedule.step()
         self.step += 1
@@ -138,7 +142,10 @@ class TrainingState:
 
     def keep(self, figures: Figures) -> None:
         """Keep the figures of a validation, and the weights with them where the lowest figure decides."""
-        lowest = self.training.keep_lowest
+        lowest, mean = self.training.keep_lowest, sum(figures.values()) / max(1, len(figures))
+        tenths = 10 * self.step // self.training.steps
+        if self.training.keep_curve and tenths > len(self.curve) and math.isfinite(mean):
+            self.curve[f"mean at step {self.step}"] = mean
         if lowest is None:
             self.figures = figures
         elif figures[lowest] < self.figures[lowest]:
@@ -178,6 +185,7 @@ class TrainingState:
         numbers = {
             "step": self.step,
             "figures": self.figures,
+            "curve": self.curve,
             "optimizer": optimizer["param_groups"],
             "schedule": self.training.schedule.state_dict(),
         }
@@ -201,7 +209,12 @@ class TrainingState:
         torch.set_rng_state(tensors["random.torch"])
         if next(self.network.parameters()).is_cuda:
             torch.cuda.set_rng_state(tensors["random.cuda"])
-        self.step, self.figures = numbers["step"], numbers["figures"]
+        self.step, self.figures, self.curve = numbers["step"], numbers["figures"], numbers["curve"]
+
+
+def tenth_or_5000(steps: int) -> int:
+    """Steps between validations: ten over a short training, and often enough to see a long one's loss flatten."""
+    return max(1, min(steps // 10, 5000))
 
 
 def one_cycle(optimizer: Optimizer, highest_rate: float, steps: int) -> LRScheduler:

@@ -50,6 +50,22 @@ def test_a_healthy_cohort(cohort, load, simulator):
     assert "8 train, 1 validation, 1 test" in dataset.description["subjects"]
 
 
+def test_simulated_lesions_of_the_set_paper_are_enhanced_after_preparation_and_real_ones_are_not(
+    cohort, load, simulator
+):
+    patient = "sub-00"
+    cohort.write(cohort.path(patient, "label-lesion_mask"), (cohort.brain(0) > 0).astype(np.uint8))
+    paper, plain = load(cohort.root), load(cohort.root, lesions={"set": "plain"})
+    assert patient in paper.test_ids and len(paper.test_ids) > 1
+    for split in ("test", "validation_lesions"):
+        for case, other in zip(getattr(paper, split), getattr(plain, split), strict=True):
+            expected = other.image.copy()
+            if case.id != patient:
+                expected[:, other.lesion_mask] *= 1.5
+                assert not np.array_equal(case.image, other.image)
+            assert np.array_equal(case.image, expected)
+
+
 def test_the_second_load_reads_what_the_first_one_kept(cohort, load, monkeypatch):
     first = [case.image for case in load(cohort.root).train]
     monkeypatch.setattr("datasets.scans.reading.read_scan", None)  # would fail if called

@@ -1,5 +1,6 @@
 """Inpaint beyond the contract: known voxels stay, hidden ones follow the known ones."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -87,6 +88,16 @@ def test_sampling_starts_at_the_models_highest_noise_level(gaussian_model, case)
     assert gaussian_model.network_evaluations == 2 * SamplerConfig(steps=3).evaluations
 
 
-def test_the_defaults_are_the_papers():
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_hidden_background_tells_the_runs_nothing(gaussian_model, case, hidden):
+    settings = {"hide_background": hidden, "sampler": SamplerConfig(steps=2), "runs": 2, "start_sigma": 0.05}
+    other = replace(case, image=np.where(case.brain_mask, case.image, 0.5).astype(np.float32))
+    one, two = (inpaint(gaussian_model, **settings).score(each) for each in (case, other))
+    assert np.array_equal(one, two) == hidden
+
+
+def test_a_case_takes_20_000_evaluations_by_default():
     config = InpaintConfig()
-    assert (config.sampler.steps, config.runs, config.cell_voxels, config.mask) == (2000, 10, 3, "checkerboard")
+    assert (config.sampler.steps, config.runs, config.cell_voxels, config.mask) == (1000, 10, 3, "checkerboard")
+    assert config.runs * config.sampler.evaluations == 20_000
+    assert config.hide_background

@@ -4,14 +4,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from bench.component import FitContext
 from bench.errors import BenchError
 from bench.reporting import SilentReporter
 from datasets.case import Case
 from methods.diffusion.score_model import ScoreModel
+from methods.msma.conditional import average_decay
 from methods.msma.config import PatchDensityConfig
-from methods.msma.patch_density import PatchDensity, log_score_norms, spread, summary
+from methods.msma.embedding import GlobalEmbedding
+from methods.msma.patch_density import PatchDensity, augmented, patch_norms, spread, summary
 from methods.parts.smoothing import grown
 
 SHAPE = (16, 16, 16)
@@ -49,16 +52,22 @@ def fitted(channels: tuple[str, ...] = ("T1w",), **changes: Any) -> PatchDensity
         "noise_levels": 2,
         "highest_sigma": 0.2,
         "lowest_sigma": 0.1,
+        "norms": "standardised",
         "embedding_features": 0,
+        "image_summary": True,
         "position_features": 6,
         "blocks": 1,
         "hidden": 16,
         "residual_blocks": 1,
         "mixture": 2,
+        "augmentation": "none",
         "dequantisation": 0.3,
         "steps": 60,
         "patches_per_step": 512,
+        "images_per_step": 4,
         "learning_rate": 5e-3,
+        "schedule": "one-cycle",
+        "gradient_clip": 1.0,
         "average_decay": 0.9,
     } | changes
     train = [brain(seed, channels=channels) for seed in range(4)]
@@ -102,7 +111,7 @@ def test_one_sided_maps_do_not_see_norms_that_are_too_small() -> None:
     centre = (10, 10, 10)
     both, one = (fitted(density="gaussian", one_sided=side) for side in (False, True))
     assert both.negative_log_likelihood(case)[centre] > np.quantile(both.negative_log_likelihood(case), 0.99)
-    at_the_mean = torch.distributions.Normal(0, grown(one.sd, SHAPE)).log_prob(torch.tensor(0.0))
+    at_the_mean = torch.distributions.Normal(0, grown(one.moments.sd, SHAPE)).log_prob(torch.tensor(0.0))
     healthy_mean = float(-at_the_mean.sum(0)[centre])
     assert one.negative_log_likelihood(case)[centre] == pytest.approx(healthy_mean, rel=1e-4)
 
@@ -110,8 +119,8 @@ def test_one_sided_maps_do_not_see_norms_that_are_too_small() -> None:
 def test_the_gaussian_is_the_normal_density_of_the_log_norms() -> None:
     found = fitted(density="gaussian", noise_levels=1)
     case = brain(9)
-    log_norms = log_score_norms(found.config, found.model, case).float()[:, 0]
-    mean, sd = (grown(moments, SHAPE).ravel() for moments in (found.mean, found.sd))
+    log_norms = patch_norms(found.config, found.model, case).float()[:, 0]
+    mean, sd = (grown(moments, SHAPE).ravel() for moments in found.moments)
     expected = -torch.distributions.Normal(mean, sd).log_prob(log_norms)
     values = found.negative_log_likelihood(case)
     torch.testing.assert_close(torch.from_numpy(values.ravel()), expected, rtol=1e-4, atol=1e-4)
@@ -121,7 +130,7 @@ def test_the_flow_is_a_density_of_the_log_norms() -> None:
     """Its density over one log norm, all else held, sums to one."""
     found = fitted(noise_levels=1)
     case = brain(9)
-    patches = found.patches(case, log_score_norms(found.config, found.model, case).float())
+    patches = found.patches(case, patch_norms(found.config, found.model, case).float())
     assert found.density is not None
     grid = torch.linspace(-12, 12, 2401)[:, None]
     one_place = patches._replace(norms=grid, coordinates=patches.coordinates[:1].expand(len(grid), -1))
@@ -129,10 +138,81 @@ def test_the_flow_is_a_density_of_the_log_norms() -> None:
     assert total == pytest.approx(1, abs=0.01)
 
 
-def test_a_restored_density_gives_the_same_map() -> None:
-    found, case = fitted(), brain(9, lesion=0.5)
+RAW = {"norms": "raw", "image_summary": False, "dequantisation": 0.0, "steps": 200}
+
+
+@pytest.mark.parametrize("changes", [{}, RAW, RAW | {"norms": "log"}, RAW | {"embedding_features": 4}])
+def test_a_restored_density_gives_the_same_map(changes: dict[str, Any]) -> None:
+    found, case = fitted(**changes, attention_width=8), brain(9, lesion=0.5)
     again = PatchDensity.restore(found.config, found.state(), "cpu", SmoothBrainModel())
     np.testing.assert_array_equal(found.negative_log_likelihood(case), again.negative_log_likelihood(case))
+
+
+@pytest.mark.parametrize("norms", ["raw", "log"])
+def test_norms_need_not_be_standardised(norms: str) -> None:
+    found = fitted(**RAW | {"norms": norms, "augmentation": "authors-code", "steps": 60})
+    assert found.moments is None
+    values = found.negative_log_likelihood(brain(9, lesion=0.5))
+    assert values[5, 5, 5] > np.quantile(values, 0.98)
+
+
+def test_norms_of_augmented_images_are_computed_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+    direction = SmoothBrainModel.noise_direction
+
+    def watched_direction(model: SmoothBrainModel, image: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        seen.append(image)
+        return direction(model, image, sigma)
+
+    monkeypatch.setattr(SmoothBrainModel, "noise_direction", watched_direction)
+    fitted(**RAW | {"augmentation": "authors-code", "steps": 10, "images_per_step": 2})
+    assert len(seen) == 2 * (10 * 2 + 1)  # levels x (images of the steps + validation)
+    healthy = [torch.from_numpy(brain(i).image) for i in range(4)]
+    new = [image for image in seen if not any(torch.equal(image[0], known) for known in healthy)]
+    assert 0 < len(new) < len(seen)
+
+
+def test_an_augmented_brain_is_where_a_channel_is_above_background() -> None:
+    case = brain(0, channels=("T1w", "T2w"))
+    case.image[:, :4] = -1
+    case.image[0, 2] = 0.5
+    brain_mask = (case.image > -1).any(axis=0)
+    unmoved = 0
+    for seed in range(20):
+        again = augmented(case, torch.Generator().manual_seed(seed))
+        assert np.array_equal(again.brain_mask, (again.image > -1).any(axis=0))
+        unmoved += np.array_equal(again.brain_mask, brain_mask)
+    assert unmoved > 5
+
+
+@pytest.mark.parametrize("setting", [{"density": "gaussian"}, {"one_sided": True}])
+def test_what_counts_from_the_healthy_mean_needs_it(setting: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="it takes norms: standardised"):
+        PatchDensityConfig(**setting)
+    assert PatchDensityConfig(norms="standardised", **setting)
+
+
+def test_the_average_of_weights_has_a_half_life_in_images_that_ramps_up() -> None:
+    config = PatchDensityConfig()
+    images = 2 * np.array([1, 1000, 10_000_000])
+    expected = 0.5 ** (2 / np.minimum(50_000, 0.01 * images))
+    assert [average_decay(config, int(n) // 2) for n in images] == pytest.approx(expected)
+    fixed = PatchDensityConfig(average_decay=0.9)
+    assert [average_decay(fixed, step) for step in (1, 2, 3)] == [0.0, 0.9, 0.9]
+
+
+def test_the_embedding_is_the_authors() -> None:
+    embedding = GlobalEmbedding(2, (96, 112, 80), features=128, width=512)
+    shapes = {name: tuple(weights.shape) for name, weights in embedding.named_parameters()}
+    assert shapes["coarse.weight"] == (2, 2, 17, 17, 17)
+    assert shapes["coarser.weight"] == (2, 2, 3, 3, 3)
+    assert shapes["block.norm_in.weight"] == (6, 7, 5)
+    assert shapes["widen.weight"] == (512, 2)
+    assert embedding.attend.num_heads == 8
+    images = torch.rand(2, 2, 96, 112, 80, generator=torch.Generator().manual_seed(0))
+    features = embedding(images)
+    assert features.shape == (2, 128)
+    assert not torch.allclose(features[0], features[1])
 
 
 def test_another_grid_is_refused_in_one_sentence() -> None:

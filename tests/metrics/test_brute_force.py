@@ -45,7 +45,9 @@ def distances(prediction, truth, spacing):
 
 def searched(anomaly_map, truth, brain, spacing_mm, protocol):
     """The oracle's threshold, candidate after candidate."""
-    values = anomaly_map[brain] if protocol.window_over == "brain" else np.where(brain, anomaly_map, 0)
+    values = anomaly_map[brain]
+    if protocol.window_over == "array":  # the authors subtract the map's minimum, then set 0 outside the brain
+        values = np.concatenate([values, np.full((~brain).sum(), values.min())])
     candidates = np.linspace(*np.quantile(values, protocol.window_quantiles), protocol.candidates)
     if not truth.any():
         return candidates[-1]
@@ -57,7 +59,7 @@ def searched(anomaly_map, truth, brain, spacing_mm, protocol):
             unit = spacing_mm if protocol.search_unit == "mm" else (1, 1, 1)
             distance = np.concatenate(distances(prediction, truth, unit)).mean()
         stop = protocol.early_stop
-        if stop and len(tried) >= stop.window and distance > np.mean(tried[-stop.window :]) + stop.excess:
+        if stop and len(tried) > stop.window and distance > np.mean(tried[-stop.window :]) + stop.excess:
             break
         tried.append(distance)
     return next(t for t, d in zip(candidates, tried, strict=False) if d <= min(tried) + 1e-9)

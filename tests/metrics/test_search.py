@@ -181,15 +181,24 @@ def test_cropping_does_not_move_the_paper_threshold():
     np.testing.assert_allclose(whole.distances, part.distances, atol=1e-9)
 
 
-def test_authors_window_counts_the_zeros_outside_the_brain():
+@pytest.mark.parametrize("lowest", [0.0, 3.0, -600.0])
+def test_authors_window_counts_the_voxels_outside_the_brain_as_the_lowest_inside(lowest):
     brain = np.zeros((10, 10, 10), dtype=bool)
     brain[:5] = True
     anomaly_map = np.full(brain.shape, 7.0)
-    anomaly_map[:5] = np.arange(500).reshape(5, 10, 10)
-    values = np.concatenate([np.zeros(500), np.arange(500)])
+    anomaly_map[:5] = lowest + np.arange(500).reshape(5, 10, 10)
+    values = np.concatenate([np.full(500, lowest), lowest + np.arange(500)])
     thresholds = candidates(anomaly_map, brain, AUTHORS_CODE)
     assert (thresholds[0], thresholds[-1]) == tuple(np.quantile(values, (0.90, 0.9999)))
-    assert candidates(anomaly_map, brain, PAPER)[0] == np.quantile(np.arange(500), 0.90)
+    assert candidates(anomaly_map, brain, PAPER)[0] == np.quantile(lowest + np.arange(500), 0.90)
+
+
+def test_where_the_brain_is_under_a_tenth_of_the_array_the_authors_window_begins_at_the_lowest_value():
+    brain = np.zeros((10, 10, 10), dtype=bool)
+    brain[0, :5] = True
+    anomaly_map = np.where(brain, 3.0, 0.0)
+    anomaly_map[0, 0] = 4.0
+    assert candidates(anomaly_map, brain, AUTHORS_CODE)[0] == 3.0
 
 
 def test_empty_truth_takes_the_highest_candidate():
@@ -203,8 +212,16 @@ def test_ties_go_to_the_lowest_threshold():
 
 
 def test_early_stop_ends_before_the_jump():
-    distances = np.array([5.0] * 10 + [6.5, 1.0])
-    assert stop_index(distances, EarlyStop(window=10, excess=1.0)) == 10
+    distances = np.array([5.0] * 11 + [6.5, 1.0])
+    assert stop_index(distances, EarlyStop(window=10, excess=1.0)) == 11
     assert lowest(distances, EarlyStop()) == 0
-    assert lowest(distances, None) == 11
-    assert stop_index(distances, EarlyStop(excess=2.0)) == 12
+    assert lowest(distances, None) == 12
+    assert stop_index(distances, EarlyStop(excess=2.0)) == 13
+
+
+def test_early_stop_needs_more_than_ten_distances():
+    """The authors' code goes on past a jump at index 10, and finds the minimum at 50."""
+    distances = np.full(100, 3.0)
+    distances[10], distances[50] = 5.0, 1.0
+    assert stop_index(distances, EarlyStop()) == 100
+    assert lowest(distances, EarlyStop()) == 50

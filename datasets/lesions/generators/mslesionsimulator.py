@@ -17,12 +17,11 @@ from datasets.lesions.resolution import FWHM_PER_SD, estimate_fwhm_mm
 from datasets.lesions.sets import DEFAULT_GENERATOR
 from datasets.lesions.settings import LesionSettings
 from datasets.lesions.shapes import lesion_shapes
-from datasets.preparing.preparation import PERCENTILES, Scan, background_level
+from datasets.preparing.preparation import Scan
 
 WHITE_MATTER_SD = 1.5
 OFFSET_SD = 0.5
 SMOOTHING_MM = 0.75
-TOUCHING = np.ones((3, 3, 3))  # voxels that share a face, an edge or a corner belong to one lesion
 
 
 class Ratio(NamedTuple):
@@ -44,7 +43,7 @@ class MSLesionSimulator(LesionGenerator):
     """Multiple sclerosis lesions in white matter: masks drawn in MNI152 space, intensities by channel."""
 
     name = DEFAULT_GENERATOR
-    version = 2
+    version = 3
 
     def simulate(self, scan: Scan, settings: LesionSettings, seed: int) -> tuple[FloatArray, BoolArray]:
         """As `LesionGenerator.simulate` says; the mask holds the voxels that any channel was changed at.
@@ -69,9 +68,6 @@ class MSLesionSimulator(LesionGenerator):
             sigma_mm = soft_sigma_mm(image, scan, settings.soft_fwhm_mm) if blurred else SMOOTHING_MM
             field = lesion_field(kept, RATIOS[channel], sigma_mm / spacing_mm(scan.affine), seed, channel, noisy)
             image[scan.brain_mask] *= field[scan.brain_mask]
-        if settings.lesion_set.enhance:
-            for image in result:
-                enhance(image, scan.brain_mask, changed, settings.enhancement)
         return result, changed
 
     def check(self, settings: LesionSettings, seeds: Sequence[int]) -> None:
@@ -98,10 +94,13 @@ def white_matter_part(image: FloatArray, mask: BoolArray) -> BoolArray:
 def lesion_field(
     mask: BoolArray, ratio: Ratio, sigma_voxels: FloatArray, seed: int, channel: str, noisy: bool
 ) -> FloatArray:
-    """What the image is multiplied by, (X, Y, Z): 1 outside lesions, a ratio of its own in each (stage 3)."""
+    """What the image is multiplied by, (X, Y, Z): 1 outside lesions, a ratio of its own in each (stage 3).
+
+    Voxels that share a face belong to one lesion, as in the simulator's filter.
+    """
     from scipy import ndimage
 
-    lesions, count = ndimage.label(mask, TOUCHING)
+    lesions, count = ndimage.label(mask)
     offsets = lesion_offsets(count, OFFSET_SD * ratio.sd, numpy_generator(seed, "lesion offsets", channel))
     field = np.ones(mask.shape, dtype=np.float32)
     field[mask] = ratio.mean + offsets[lesions[mask] - 1]
@@ -127,17 +126,3 @@ def soft_sigma_mm(image: FloatArray, scan: Scan, fwhm_mm: float | None) -> float
         return fwhm_mm / FWHM_PER_SD
     x, y, z = (float(size) for size in spacing_mm(scan.affine))
     return max(SMOOTHING_MM, estimate_fwhm_mm(image, scan.brain_mask, (x, y, z)) / FWHM_PER_SD)
-
-
-def enhance(image: FloatArray, brain_mask: BoolArray, lesion_mask: BoolArray, factor: float) -> None:
-    """Multiply the lesion voxels of the scaled image, in place (stage 4).
-
-    The image (X, Y, Z) is scaled to [-1, 1] as preparation does, multiplied, clipped, and scaled back. What lies
-    beyond a percentile stays there, and nothing else passes it, so preparing the result finds the same percentiles.
-    """
-    filled = np.where(brain_mask, image, np.float32(background_level(image, brain_mask)))
-    low, high = np.percentile(filled, PERCENTILES)
-    between = lesion_mask & (image >= low) & (image <= high)
-    scaled = (image[between] - low) / (high - low) * 2 - 1
-    enhanced = low + (factor * scaled + 1) / 2 * (high - low)
-    image[between] = np.clip(enhanced, filled[filled >= low].min(), filled[filled <= high].max())

@@ -104,7 +104,7 @@ def test_run_then_leaderboard(tmp_path):
     board = json.loads(invoke("leaderboard", "--format", "json").stdout)
     assert {row["method"]: (row["n"], row["of"]) for row in board["rows"]} == {"random": (2, 2), "zscore": (2, 2)}
     again = invoke("evaluate", "--protocol", "authors-code")
-    assert again.exit_code == 0 and "authors-code@1" in again.output
+    assert again.exit_code == 0 and "authors-code@2" in again.output
 
 
 def test_failed_case_gives_exit_code_1(monkeypatch):

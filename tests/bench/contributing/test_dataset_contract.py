@@ -16,6 +16,7 @@ from bench import cli, discovery
 from bench.contributing.contract import tiny_dataset
 from bench.contributing.dataset_contract import check_dataset
 from datasets.lesions.generator import LESION_GENERATORS
+from datasets.lesions.settings import LesionSettings
 from datasets.load import dataset_settings, load_dataset
 from datasets.settings import DatasetSettings
 
@@ -100,6 +101,50 @@ def test_a_broken_dataset_is_noticed_at_the_point(offered, load, point, problem)
     offered(load)
     failed = [check for check in check_dataset(Settings()) if check.problem]
     assert any(point in check.point and problem in check.problem for check in failed), failed
+
+
+class LesionedSettings(DatasetSettings):
+    lesions: LesionSettings = LesionSettings()
+
+
+def enhanced(settings, factor, where="lesion_mask", of=0):
+    """The tiny dataset, whose first test case has simulated lesions and the second real ones; one case changed."""
+    dataset = named(tiny_dataset())
+    simulated, real = dataset.test
+    if settings.lesions.lesion_set.healthy:
+        simulated = replace(simulated, lesion_mask=np.zeros_like(simulated.brain_mask))
+    else:
+        cases = [simulated, real]
+        here = getattr(cases[of], where)
+        cases[of] = replace(cases[of], image=np.where(here, factor, cases[of].image).astype(np.float32))
+        simulated, real = cases
+    return replace(dataset, test=(simulated, real))
+
+
+@pytest.mark.parametrize(
+    ("given", "changed", "problem"),
+    [
+        ({}, {"factor": 1.5}, None),
+        ({}, {"factor": -1.5}, None),
+        ({}, {"factor": 1.6}, "test case sub-test0 has values from -1 to 1.6"),
+        ({}, {"factor": 1.5, "where": "brain_mask"}, "test case sub-test0 has values from -1 to 1.5"),
+        ({}, {"factor": 1.5, "of": 1}, "test case sub-test1 has values from -1 to 1.5"),
+        ({"enhancement": 3}, {"factor": 3}, None),
+        ({"set": "plain"}, {"factor": 1.5}, "test case sub-test0 has values from -1 to 1.5"),
+    ],
+    ids=str,
+)
+def test_only_simulated_lesions_of_an_enhanced_set_may_leave_the_scale(monkeypatch, given, changed, problem):
+    source = SimpleNamespace(
+        NAME="tiny",
+        DESCRIPTION="balls",
+        Settings=LesionedSettings,
+        load=lambda settings, cache_folder: enhanced(settings, **changed),
+    )
+    found = discovery.Kind("dataset", "datasets", "bench.datasets", lambda found: [("tiny", source)])
+    monkeypatch.setattr("datasets.load.DATASETS", found)
+    checks = check_dataset(LesionedSettings(lesions=LesionSettings.model_validate(given)))
+    assert [check.problem for check in checks if check.problem] == ([problem] if problem else [])
 
 
 def test_an_error_is_the_problem_of_what_came_next(offered):

@@ -296,7 +296,7 @@ def test_maps_are_evaluated_again_under_another_protocol(tmp_path):
     (paper,) = do_run(tmp_path, "brightness")
     (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), protocol("authors-code")).results
     assert len(Brightness.scored) == 3
-    assert (again.protocol, again.n) == ("authors-code@1", 3)
+    assert (again.protocol, again.n) == ("authors-code@2", 3)
     assert again.key != paper.key and again.config == paper.config
     assert len(Workspace(tmp_path).run_files()) == 2
 

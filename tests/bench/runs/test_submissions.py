@@ -97,7 +97,7 @@ def test_the_same_labels_share_a_board_and_another_protocol_needs_no_maps(folder
     board = json.loads(CliRunner().invoke(cli.app, ["leaderboard", "--format", "json"]).stdout)
     assert [(row["label"], row["place"]) for row in board["rows"]] == [("one", 1), ("two", 1)]
     again = evaluate("--protocol", "authors-code", "--method", "two")
-    assert again.exit_code == 0 and "authors-code@1" in again.output and "two (external)" in again.output
+    assert again.exit_code == 0 and "authors-code@2" in again.output and "two (external)" in again.output
 
 
 def test_a_missing_map_is_a_case_that_counts(folders):

@@ -55,8 +55,9 @@ def test_sets():
 
 
 def test_the_identity_is_the_one_of_published_tables():
-    expected = '{"version": 2, "set": "paper", "lesion_load_ml": 20.0, "enhancement": 1.5, "soft_fwhm_mm": null}'
-    assert json.dumps(lesion_identity(LesionSettings())) == expected
+    expected = '{"version": 3, "set": "%s", "lesion_load_ml": 20.0, "enhancement": 1.5, "soft_fwhm_mm": null%s}'
+    assert json.dumps(lesion_identity(LesionSettings())) == expected % ("paper", ', "enhancing": 2')
+    assert json.dumps(lesion_identity(LesionSettings(set="plain"))) == expected % ("plain", "")
 
 
 def test_generators_by_name(others):

@@ -82,7 +82,23 @@ def test_only_the_largest_class_may_overlap():
     assert shapes.draws[SIZE_CLASSES[1]] == 7
 
 
-def test_in_the_smallest_class_the_first_misfit_ends_the_search():
+def test_an_overlap_in_the_smallest_class_is_a_failed_draw():
+    class Overlapping(NumberedShapes):
+        """Every other mask lies where the first one does."""
+
+        def draw(self, size, at_most_mm3, rng):
+            mask = super().draw(size, at_most_mm3, rng)
+            return mask if mask is None or self.draws[size] % 2 else np.arange(len(mask))
+
+    shapes = Overlapping()
+    assert volumes_of(shapes, 420) == [80, 80, 80, 80]  # 100 remain, the ceiling of the class
+    assert shapes.draws[SIZE_CLASSES[-1]] == 7  # of which three overlap
+    shapes = NumberedShapes(overlapping=SIZE_CLASSES[-1:])
+    assert volumes_of(shapes, 420) == [80]
+    assert shapes.draws[SIZE_CLASSES[-1]] == 1 + 7  # as many fail as the class has masks
+
+
+def test_in_the_smallest_class_the_first_mask_beyond_the_load_ends_the_search():
     shapes = NumberedShapes({**VOLUMES, SIZE_CLASSES[-1]: 150})
     assert volumes_of(shapes, 450) == [150, 150, 150]  # the last one fits exactly
     shapes = NumberedShapes({**VOLUMES, SIZE_CLASSES[-1]: 180})

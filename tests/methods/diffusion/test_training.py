@@ -7,7 +7,8 @@ from bench.component import FitContext
 from datasets.case import Case
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.score_model import ScoreModel
-from methods.diffusion.training import denoising_loss, learning_rate
+from methods.diffusion.training import NOISE_BANDS, denoising_loss, learning_rate, validation_loss
+from methods.parts.training import tenth_or_5000
 
 
 def trained(config: ScoreModelConfig, cases: list[Case], context: FitContext) -> ScoreModel:
@@ -24,7 +25,39 @@ def test_a_perfect_estimate_has_no_loss() -> None:
 def test_training_lowers_the_validation_loss(tiny: ScoreModelConfig, cases: list[Case], context: FitContext) -> None:
     short = trained(tiny.model_copy(update={"iterations": 1}), cases, context).figures
     longer = trained(tiny.model_copy(update={"iterations": 60}), cases, context).figures
-    assert sum(longer.values()) < 0.8 * sum(short.values())
+    bands = list(short)[:NOISE_BANDS]
+    assert sum(longer[band] for band in bands) < 0.8 * sum(short[band] for band in bands)
+
+
+def test_the_validation_loss_of_each_tenth_of_the_training_is_kept(
+    tiny: ScoreModelConfig, cases: list[Case], context: FitContext
+) -> None:
+    figures = trained(tiny.model_copy(update={"iterations": 40}), cases, context).figures
+    curve = {name: value for name, value in figures.items() if name.startswith("mean at step ")}
+    assert list(curve) == [f"mean at step {step}" for step in range(4, 41, 4)]
+    bands = [value for name, value in figures.items() if name not in curve]
+    assert curve["mean at step 40"] == pytest.approx(sum(bands) / NOISE_BANDS)
+
+
+@pytest.mark.parametrize("crop_size", [16, None])
+def test_a_model_of_whole_images_is_watched_on_whole_images_one_at_a_time(
+    crop_size: int | None, tiny: ScoreModelConfig, cases: list[Case], context: FitContext
+) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def network(noisy: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        seen.append(tuple(noisy.shape))
+        return 0 * noisy
+
+    config = tiny.model_copy(update={"crop_size": crop_size})
+    losses = validation_loss(config, dataclasses.replace(context, validation=cases))(network)
+    assert list(losses.values()) == pytest.approx([1] * NOISE_BANDS, rel=0.1)  # of unit noise
+    whole = (1, 2, 32, 32, 32)
+    assert seen == [whole] * 8 * NOISE_BANDS if crop_size is None else [(8, 2, 16, 16, 16)] * NOISE_BANDS
+
+
+def test_long_trainings_are_watched_every_5000_steps_and_short_ones_ten_times() -> None:
+    assert [tenth_or_5000(steps) for steps in (1, 60, 2000, 8000, 50_000, 1_500_000)] == [1, 6, 200, 800, 5000, 5000]
 
 
 def test_same_seed_same_weights(tiny: ScoreModelConfig, cases: list[Case], context: FitContext) -> None:

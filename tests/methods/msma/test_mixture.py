@@ -9,8 +9,9 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from bench.errors import BenchError
+from datasets.case import Case
 from methods.diffusion.sde import VarianceExploding
-from methods.msma.mixture import NormMixture, NormMixtureConfig, fit_mixture, log_norm
+from methods.msma.mixture import NormMixture, NormMixtureConfig, fit_mixture, norm_region, whole_image_norm
 
 MODEL = SimpleNamespace(process=VarianceExploding(0.06, 545))
 
@@ -66,13 +67,27 @@ def test_few_cases_bear_few_gaussians_and_stay_finite(count, gaussians):
     assert torch.isfinite(nats)
 
 
-def test_log_norm_is_that_of_the_brains_voxels():
+def test_the_norm_is_that_of_the_volume_or_the_logarithm_of_the_brains():
     direction = torch.full((2, 4, 4, 4), 3.0)
     direction[:, 2:] = 100.0
     brain_mask = torch.zeros(4, 4, 4, dtype=torch.bool)
     brain_mask[:2] = True
-    assert float(log_norm(direction, brain_mask)) == pytest.approx(np.log(3 * 2**0.5))
-    assert torch.isfinite(log_norm(torch.zeros(2, 4, 4, 4), brain_mask))
+    case = Case("sub-1", np.zeros((2, 4, 4, 4), np.float32), brain_mask.numpy(), None, np.eye(4), ("T1w", "T2w"))
+    model = SimpleNamespace(multiple_of=1, device="cpu")
+    for norms, expected in (("raw", np.sqrt(64 * 9 + 64 * 1e4)), ("log", np.log(3 * 2**0.5))):
+        config = NormMixtureConfig(norms=norms)
+        box, inside = norm_region(config, model, case)
+        assert float(whole_image_norm(config, direction[(slice(None), *box)], inside)) == pytest.approx(expected)
+        assert torch.isfinite(whole_image_norm(config, torch.zeros(2, *inside.shape), inside))
+
+
+def test_the_unit_of_the_norms_changes_the_nats_by_its_logarithm_and_no_more():
+    config = NormMixtureConfig(noise_levels=3, gaussians=2)
+    norms = drawn(200).exp() * torch.tensor([300.0, 20.0, 0.5])
+    one, other = (NormMixture(config, MODEL, fit_mixture(k * norms, config, seed=0)) for k in (1, 1000))
+    for point in norms[:3]:
+        apart = other.negative_log_likelihood(1000 * point) - one.negative_log_likelihood(point)
+        assert float(apart) == pytest.approx(3 * np.log(1000), rel=1e-5)
 
 
 def test_one_case_is_too_few():

@@ -29,7 +29,6 @@ SCORE_MODEL = tiny_score_model().model_copy(update={"iterations": 12})
 FLOW = PatchDensityConfig(
     noise_levels=2,
     highest_sigma=0.3,
-    embedding_width=4,
     attention_width=8,
     embedding_features=4,
     blocks=1,
@@ -104,8 +103,9 @@ def checkpoint_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
         (ScoreModel, SCORE_MODEL, 5),
         (ScoreModel, SCORE_MODEL.model_copy(update={"dropout": 0.3, "decay_learning_rate": True}), 7),
         (PatchDensity, FLOW, 20),
+        (PatchDensity, FLOW.model_copy(update={"schedule": "one-cycle", "average_decay": None}), 11),
         (Autoencoder, AUTOENCODER, 8),
-        (Autoencoder, AUTOENCODER.model_copy(update={"augmentation": "paper"}), 12),
+        (Autoencoder, AUTOENCODER.model_copy(update={"augmentation": "authors-code"}), 12),
     ],
 )
 def test_a_killed_training_goes_on_as_if_undisturbed(
@@ -178,7 +178,7 @@ def toy(steps: int = 20, inputs: int = 3, **changes: Any) -> Training:
         "steps": steps,
         "loss": loss,
         "validate": lambda averaged: {"bias": averaged.bias.item()},
-        "validations": 4,
+        "validate_every": steps // 4,
         "note": str,
     } | changes
     return Training(**settings)
