@@ -20,7 +20,8 @@ from bench.reporting import SilentReporter
 from bench.runs.presets import resolve
 from bench.runs.scoring import fitted_detector
 from bench.runs.store import Store
-from datasets.load import dataset_settings, load_dataset
+from datasets.load import load_dataset
+from datasets.sources import dataset_settings
 from methods.parts.smoothing import blurred_inside
 from metrics.evaluate import evaluate_case
 from metrics.protocol import protocol

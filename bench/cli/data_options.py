@@ -111,7 +111,7 @@ def dataset_settings(
     for_methods: whether the preset is that of methods as well, so that a dataset need not read it.
     """
     from bench.settings import settings_of
-    from datasets.load import DATASETS, dataset_settings
+    from datasets.sources import DATASETS, dataset_settings
 
     name = data.dataset or _dataset_of(data)
     reads = settings_of(DATASETS.get(name).Settings)

@@ -23,7 +23,7 @@ def print_methods() -> None:
 
 def print_datasets() -> None:
     """Every dataset with one line about it; then what failed to import and why."""
-    from datasets.load import DATASETS
+    from datasets.sources import DATASETS
 
     found, broken = DATASETS.discover()
     wide = max(map(len, found), default=0)

@@ -15,9 +15,10 @@ from bench.contributing.check import Check, gathered
 from datasets.case import Case, Cases
 from datasets.dataset import Dataset
 from datasets.lesions.settings import LesionSettings
-from datasets.load import load_dataset, source_of
+from datasets.load import load_dataset
 from datasets.scans.names import subject_of
 from datasets.settings import DatasetSettings
+from datasets.sources import source_of
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 SPLITS = ("train", "validation", "test", "validation_lesions")

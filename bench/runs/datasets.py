@@ -8,8 +8,9 @@ from bench.runs.bench import Bench
 from bench.runs.workspace import DatasetLayout, Workspace
 from datasets import labels
 from datasets.dataset import Dataset
-from datasets.load import load_dataset, settings_as_json, settings_from_json
+from datasets.load import load_dataset
 from datasets.settings import DatasetSettings
+from datasets.sources import settings_as_json, settings_from_json
 
 
 def opened_dataset(bench: Bench, settings: DatasetSettings) -> Dataset:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from datasets.dataset import Dataset
-from datasets.load import dataset_settings, load_dataset
+from datasets.load import load_dataset
+from datasets.sources import dataset_settings
 
 
 class ScanFolder:

@@ -12,15 +12,9 @@ from bench import discovery
 from bench.errors import BenchError
 from datasets import bids, labels, phantom
 from datasets.lesions.settings import LesionSettings
-from datasets.load import (
-    DATASETS,
-    dataset_names,
-    dataset_settings,
-    load_dataset,
-    settings_as_json,
-    settings_from_json,
-)
+from datasets.load import load_dataset
 from datasets.settings import DatasetSettings
+from datasets.sources import DATASETS, dataset_names, dataset_settings, settings_as_json, settings_from_json
 
 WRITTEN_BEFORE = """{"name": "bids", "root": "/scans", "train_root": null, "table": null, "preset": "cpu", "seed": 2,
  "align": "none", "lesions": {"set": "soft", "lesion_load_ml": 20.0, "enhancement": 1.5, "atlas": null,

@@ -16,7 +16,7 @@ import bench.runs.datasets
 from bench import cli, registry
 from bench.contributing.contract import tiny_dataset
 from bench.settings import settings_of
-from datasets.load import DATASETS
+from datasets.sources import DATASETS
 
 runner = CliRunner()
 ROOT = str(Path(__file__).parents[3])

@@ -17,8 +17,9 @@ from bench.contributing.contract import tiny_dataset
 from bench.contributing.dataset_contract import check_dataset
 from datasets.lesions.generator import LESION_GENERATORS
 from datasets.lesions.settings import LesionSettings
-from datasets.load import dataset_settings, load_dataset
+from datasets.load import load_dataset
 from datasets.settings import DatasetSettings
+from datasets.sources import dataset_settings
 
 
 class Settings(DatasetSettings):
@@ -85,7 +86,7 @@ def offered(monkeypatch):
     def offer(load):
         source = SimpleNamespace(NAME="tiny", DESCRIPTION="balls", Settings=Settings, load=lambda *_: load())
         found = discovery.Kind("dataset", "datasets", "bench.datasets", lambda found: [("tiny", source)])
-        monkeypatch.setattr("datasets.load.DATASETS", found)
+        monkeypatch.setattr("datasets.sources.DATASETS", found)
 
     return offer
 
@@ -142,7 +143,7 @@ def test_only_simulated_lesions_of_an_enhanced_set_may_leave_the_scale(monkeypat
         load=lambda settings, cache_folder: enhanced(settings, **changed),
     )
     found = discovery.Kind("dataset", "datasets", "bench.datasets", lambda found: [("tiny", source)])
-    monkeypatch.setattr("datasets.load.DATASETS", found)
+    monkeypatch.setattr("datasets.sources.DATASETS", found)
     checks = check_dataset(LesionedSettings(lesions=LesionSettings.model_validate(given)))
     assert [check.problem for check in checks if check.problem] == ([problem] if problem else [])
 
