@@ -80,6 +80,9 @@ class MlflowStore:
         """What went wrong, in one line, without secrets."""
         text = " ".join(str(error).split()) or type(error).__name__
         text = re.sub(r" ?\[(SQL|parameters): .*| ?\(Background on this error at: \S+\)", "", text)
+        cause = re.search(r"Max retries exceeded .*\(Caused by .*?: (.+?)[\"']\)*$", text)  # as urllib3 words it
+        if cause:
+            text = f"no answer ({cause[1]})"
         if "out-of-date database schema" in text:
             uri = shlex.quote(self.uri) if self.shown == self.uri else '"$MLFLOW_TRACKING_URI"'
             text = f"another version of MLflow made it: `{_mlflow_command()} db upgrade {uri}`, after a backup"
@@ -155,7 +158,7 @@ def ensure_database(path: Path) -> None:
     """See that an MLflow database lies at `path`; to be called with the store's lock held.
 
     It is made beside and renamed, so that a kill or a full disk leaves none that is half made. One that holds no
-    experiment, as half made ones do, is made anew. BenchError when the file is something else.
+    experiment, as half made ones do, is made anew. BenchError, without the path, when the file is something else.
     """
     if path.exists() and _holds_experiments(path):
         return
@@ -174,7 +177,7 @@ def _holds_experiments(path: Path) -> bool:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=10)) as connection:
             tables = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
             if tables and not tables & OURS:
-                raise BenchError(f"{path} is a database of something else: move it away, the next command makes one.")
+                raise BenchError("it is a database of something else: move it away, the next command makes one")
             if "experiments" not in tables or not connection.execute("select 1 from experiments limit 1").fetchone():
                 return False
             connection.execute("begin immediate")  # raises where it cannot be written
@@ -182,7 +185,7 @@ def _holds_experiments(path: Path) -> bool:
             return True
     except sqlite3.Error as error:
         raise BenchError(
-            f"{path} cannot be used ({error}): see that it can be written, or move it away, the next command makes one."
+            f"{error}; see that it can be written, or move it away and the next command makes one"
         ) from error
 
 

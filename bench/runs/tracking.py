@@ -71,13 +71,15 @@ class Tracker:
                 self._catch_up()
         except Exception as error:
             what = "" if self._usable else "cannot be used: "
-            self.reporter.say(f"MLflow at {self.store.shown} {what}{self.store.why(error).rstrip('.')}. {KEPT}")
+            why = self.store.why(error).rstrip(".")
+            mend = "Mend MLFLOW_TRACKING_URI, or unset it for the workspace's own store. " if self.store.named else ""
+            self.reporter.say(f"MLflow at {self.store.shown} {what}{why}. {mend}{KEPT}")
             self.failed = True
             self._usable = None if self._usable else False
 
     def last_line(self) -> str:
         """Where the runs are to be seen, or that some are not."""
-        return f"incomplete, as said above. {KEPT}" if self.failed else self.store.hint
+        return "incomplete, as said above" if self.failed else self.store.hint
 
     def _log_one(self, run: RunResult, run_folder: RunLayout) -> None:
         try:

@@ -7,7 +7,7 @@ import shutil
 import signal
 import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,6 +225,21 @@ def faults(answer: Answer, names: Sequence[str], right: str, intact: str, withou
     return found
 
 
+def check(
+    place: Place,
+    broken: Broken,
+    references: dict[str, dict[str, str]],
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Run the command on what was damaged. AssertionError when anything is wrong; it goes into the table, too."""
+    answer = place.answer(broken.command, *broken.options, as_nobody=broken.generator == "permissions")
+    found = faults(answer, broken.names, broken.right, **references[broken.command])
+    record_property("generator", broken.generator)
+    record_property("command", broken.command)
+    record_property("faults", ", ".join(found) or "none")
+    assert not found, f"{found}, exit code {answer.code}, made {answer.made}, changed {answer.changed}\n{answer.said}"
+
+
 @pytest.fixture(scope="session")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both inputs, to be copied."""
@@ -276,6 +291,7 @@ def references(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
                         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
                 answer = place.answer(command)
                 assert answer.code == 0, answer.said
+                assert not is_named(answer.said, ["sub-2"]), "what is said of a broken sub-2 should tell of the damage"
                 found[command][kind] = answer.made
     return found
 

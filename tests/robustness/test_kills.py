@@ -25,33 +25,34 @@ from bench.results import load_run
 from bench.runs.mlflow_store import MlflowStore
 from bench.runs.workspace import Workspace
 from bench.temporary import NAME, TRAINING
+from tests.robustness.conftest import SCANS, copy_input
 
 pytestmark = pytest.mark.slow
 
 METHODS = ("zscore", "random")
+RUN = ("run", "--method", "zscore", "--method", "random", "--threads", "1", *SCANS)
+EVALUATE = ("evaluate", "maps", "--labels", "labels", "--healthy-maps", "healthy", "--brain-masks", "labels")
 KILLS = int(os.environ.get("BENCH_KILLS", "100"))
 SEED = 11
 BEGINNINGS = (".new.", TRAINING)  # of names besides those of `bench.temporary`
 
 
-def begin(folder: Path) -> ForkServerProcess:
-    """Start the command on input B."""
+def begin(folder: Path, arguments: Sequence[str] = RUN) -> ForkServerProcess:
+    """Start a command in a folder that holds its input."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["mlflow", "monai.networks", "monai.transforms", "numba", "pandas", "torch"])
-    command = context.Process(target=run, args=(folder,))
+    command = context.Process(target=work, args=(folder, arguments))
     command.start()
     return command
 
 
-def run(folder: Path) -> None:
+def work(folder: Path, arguments: Sequence[str]) -> None:
     """The command, in a process of its own."""
     log = os.open(folder / "log.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.chdir(folder)
-    methods = [word for method in METHODS for word in ("--method", method)]
-    data = ["--dataset", "bids", "--root", "B", "--lesion-set", "none", "--protocol", "paper-fpr5"]
-    sys.argv = ["bench", "run", *methods, *data, "--threads", "1", "--workspace", "ws"]
+    sys.argv = ["bench", *arguments, "--protocol", "paper-fpr5", "--workspace", "ws"]
     cli.main()
 
 
@@ -61,11 +62,11 @@ def ended(command: ForkServerProcess) -> int | None:
     return command.exitcode
 
 
-def board(folder: Path) -> Sequence[object]:
+def board(folder: Path) -> list[tuple[str, ...]]:
     """What the tables say, but for times."""
     runs = [load_run(path) for path in Workspace(folder / "ws").run_files()]
     return sorted(
-        (run.method, run.status, run.n, run.of, run.dataset_fingerprint, str(run.metrics), str(run.failed_cases))
+        (run.method, run.status, f"{run.n}/{run.of}", run.dataset_fingerprint, str(run.metrics), str(run.failed_cases))
         for run in runs
     )
 
@@ -95,7 +96,7 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Sequence[object], float]:
+def undisturbed(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[tuple[str, ...]], float]:
     """The board of a command that nobody disturbs, and the seconds that one takes once the libraries are there."""
     for _ in range(2):
         folder = tmp_path_factory.mktemp("undisturbed")
@@ -107,7 +108,7 @@ def undisturbed(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
     return board(folder), seconds
 
 
-def complaint(folder: Path, expected: Sequence[object]) -> list[str]:
+def complaint(folder: Path, expected: list[tuple[str, ...]]) -> list[str]:
     """What differs from an undisturbed command."""
     found = [] if board(folder) == expected else [f"board {board(folder)}"]
     runs = tracked(folder)
@@ -166,4 +167,17 @@ def test_commands_at_once(count, originals, undisturbed, tmp_path) -> None:
     commands = [begin(tmp_path) for _ in range(count)]
     assert [ended(command) for command in commands] == [0] * count, (tmp_path / "log.txt").read_text()
     assert complaint(tmp_path, undisturbed[0]) == []
+    assert strays(tmp_path) == []
+
+
+def test_evaluations_at_once(originals, tmp_path) -> None:
+    copy_input(originals, "evaluate", tmp_path)
+    for kind, what in (("maps", "anomaly"), ("labels", "desc-brain_mask")):
+        target = tmp_path / kind.replace("maps", "healthy") / f"sub-4_{what}.nii.gz"
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy(tmp_path / kind / f"sub-1_{what}.nii.gz", target)
+    commands = [begin(tmp_path, EVALUATE) for _ in range(10)]
+    assert [ended(command) for command in commands] == [0] * 10, (tmp_path / "log.txt").read_text()
+    assert [row[:3] for row in board(tmp_path)] == [("maps", "finished", "3/3")]
+    assert tracked(tmp_path) == {("maps", "FINISHED"): 1}
     assert strays(tmp_path) == []

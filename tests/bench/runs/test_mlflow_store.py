@@ -122,7 +122,7 @@ def test_a_file_that_is_no_database_is_a_sentence_and_later_commands_catch_up(tm
     workspace.mlflow_database.write_text("this is no database")
     said, tracker = log_two(workspace)
     assert len(said) == 1 and f"{workspace.mlflow_database} cannot be used" in said[0]
-    assert "file is not a database" in said[0] and "move it away" in said[0] and "next `bench run`" in said[0]
+    assert "file is not a database; see" in said[0] and "move it away" in said[0] and "next `bench run`" in said[0]
     assert workspace.mlflow_database.read_text() == "this is no database"
     assert len(workspace.untracked()) == 2
     assert "incomplete" in tracker.last_line() and "mlflow ui" not in tracker.last_line()
