@@ -6,33 +6,13 @@ import os
 import sys
 from dataclasses import dataclass
 
-from bench.errors import error_number, shortened
+from bench.errors import error_number, fault
 
 MENDABLE = 2  # exit code of what the user can mend
 INTERRUPTED = 130  # as shells have it for Ctrl-C
 PIPE_CLOSED = 141  # and for a command whose reader went away, as `head` does
 
 STOPPED = "stopped; the same command goes on where it stopped"
-NO_MEMORY = "There is not enough memory for this: free some, or take fewer --workers or a smaller --preset."
-# What is done about {place}, the file or folder that the system names; "a file" where it names none.
-SENTENCES = {
-    errno.ENOSPC: "The disk is full, {place} cannot be written: make room; the same command goes on where it stopped.",
-    errno.EDQUOT: "Your quota is used up, {place} cannot be written: make room; the same command then goes on.",
-    errno.EFBIG: "{place} may not become as large as it has to: raise the limit (`ulimit -f`), or name another place.",
-    errno.EROFS: "{place} lies on a disk that is read-only: name another place, such as by --workspace.",
-    errno.EACCES: "{place} may not be read or written by you: change its permissions, or name another place.",
-    errno.EPERM: "{place} may not be changed by you: change its permissions, or name another place.",
-    errno.ENOTDIR: "{place} cannot be: a part of this path is a file, where a folder is needed; name another place.",
-    errno.EEXIST: "{place} is a file, where a folder is needed: move it, or name another place.",
-    errno.EISDIR: "{place} is a folder, where a file is needed: name a file.",
-    errno.ENAMETOOLONG: "{place} is too long a name for the disk: take a shorter one.",
-    errno.ELOOP: "{place} is a link that leads to itself: mend it, or name another place.",
-    errno.ENOENT: "{place} does not exist; where it is a link, fetch what it leads to.",
-    errno.EMFILE: "Too many files are open: raise the limit (`ulimit -n 4096`), or take fewer --workers.",
-    errno.ENFILE: "Too many files are open on this machine: close other programs.",
-    errno.EIO: "The disk fails to read or write {place}: see to the disk, or copy the data elsewhere.",
-    errno.ENOMEM: NO_MEMORY,
-}
 
 
 @dataclass(frozen=True)
@@ -47,17 +27,10 @@ def stop_for(error: BaseException) -> Stop | None:
     """How a command ends by a fault of the machine, or by Ctrl-C; None when the fault is another's."""
     if isinstance(error, KeyboardInterrupt):
         return Stop(INTERRUPTED, STOPPED)
-    if isinstance(error, MemoryError):
-        return Stop(MENDABLE, NO_MEMORY)
-    number = error_number(error)
-    if number == errno.EPIPE:
+    if error_number(error) == errno.EPIPE:
         return Stop(PIPE_CLOSED)
-    if number is None:
-        return None
-    place = getattr(error, "filename", None)
-    known = SENTENCES.get(number, "{place} cannot be used (" + os.strerror(number) + "): see to it, or name another.")
-    sentence = known.format(place="a file" if place is None else shortened(str(place)))
-    return Stop(MENDABLE, sentence[0].upper() + sentence[1:] if place is None else sentence)
+    sentence = fault(error)
+    return None if sentence is None else Stop(MENDABLE, sentence)
 
 
 def tell(sentence: str) -> None:

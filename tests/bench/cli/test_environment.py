@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli.environment import SENTENCES, prepare_streams, stop_for
-from bench.errors import stops_all
+from bench.cli.environment import prepare_streams, stop_for
+from bench.errors import SENTENCES, reason, stops_all
 from bench.results import CaseResult, RunResult, save_result
 
 ROOT = Path(__file__).parents[3]
@@ -37,6 +37,12 @@ def test_memory_pipes_and_ctrl_c():
     assert stop_for(BrokenPipeError(errno.EPIPE, "Broken pipe")).sentence is None
     assert stop_for(KeyboardInterrupt()).code == 130
     assert stop_for(ValueError("ours")) is None and stop_for(OSError("without a number")) is None
+
+
+def test_the_reason_of_a_failed_case_is_the_same_sentence():
+    denied = PermissionError(errno.EACCES, "Permission denied", "maps/sub-2.nii.gz")
+    assert reason(denied).startswith("maps/sub-2.nii.gz may not be read or written by you: change its permissions")
+    assert reason(ValueError("a\nb")) == "ValueError: a b"
 
 
 def test_what_stops_all_cases():
