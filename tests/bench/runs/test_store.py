@@ -1,7 +1,9 @@
 """Fitted components: trained once, found again, shipped, and what damage says."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -213,3 +215,29 @@ def test_the_shipped_cards_are_cards():
         card = Card.model_validate_json(path.read_text())
         assert path.parent.name == f"{card.component}-{card.key[:12]}"
         assert '"figures"' in path.read_text()
+
+
+def test_a_part_that_another_command_trains_is_waited_for(tmp_path):
+    store, started, go_on = Store(tmp_path, shipped=None), Event(), Event()
+
+    class Slow(Mean):
+        @classmethod
+        def train(cls, config, context, upstream):
+            started.set()
+            assert go_on.wait(30)
+            return super().train(config, context, upstream)
+
+    said = []
+
+    class Waiting(SilentReporter):
+        def say(self, line):
+            said.append(line)
+            go_on.set()
+
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(lambda: context_for(store).fitted(Slow, MeanConfig()))
+        assert started.wait(30)
+        second = context_for(store, reporter=Waiting()).fitted(Slow, MeanConfig())
+    assert (first.result().key, Slow.trained) == (second.key, 1)
+    assert said == [f"another command trains mean-{second.key[:12]}: waiting for it"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"mean-{second.key[:12]}"]
