@@ -15,8 +15,12 @@ def fingerprint(value: Any) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content. BenchError when it is no file, as with a link without content or a pipe."""
+    """SHA-256 of a file's content. BenchError when it cannot be read: it is no file, as a link without content or a
+    pipe, or others' alone."""
     if not path.is_file():
         raise BenchError(f"{path} cannot be opened; fetch its content if it is a link.")
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except PermissionError:
+        raise BenchError(f"{path} may not be read; change its permissions.") from None
