@@ -7,21 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar
 
 from bench.interface import refuse_old_interface
 from bench.reporting import Reporter, Tick
+from bench.settings import GrowingSettings
 from datasets.case import Cases
 
 if TYPE_CHECKING:
     import torch
 
 
-class ComponentConfig(BaseModel):
+class ComponentConfig(GrowingSettings):
     """Settings of a trained part: every field has a default, bounds and a description with its unit."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 ConfigT = TypeVar("ConfigT", bound=ComponentConfig)

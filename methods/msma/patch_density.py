@@ -1,8 +1,9 @@
-"""Density of healthy patch score norms given place and image, as a component: p(s_p | p, h(x)).
+"""Density of healthy patch features (score norms, signed means) given place and image: p(s_p | p, h(x)).
 
 Source: paper section 4.1. The flow sees the norms as they are, their logarithms, or the logarithms standardised by the
 mean and standard deviation of healthy ones around the same place. It then learns what that leaves: the shape of the
-distribution, how noise levels go together, and what changes with place and subject.
+distribution, how noise levels go together, and what changes with place and subject. Signed means go the same way, but
+have no logarithm.
 """
 
 import math
@@ -23,7 +24,7 @@ from methods.msma.config import PatchDensityConfig
 from methods.msma.embedding import Shape
 from methods.msma.local_moments import LocalMoments
 from methods.msma.position import voxel_coordinates
-from methods.msma.score_norms import score_norms, watched
+from methods.msma.score_norms import score_features, watched
 from methods.parts.augmentation import augment
 from methods.parts.smoothing import grown
 
@@ -31,7 +32,7 @@ SMALLEST_NORM = 1e-4
 
 
 class Moments(NamedTuple):
-    """Mean and standard deviation of healthy log norms around each place: (K, x, y, z) at half resolution."""
+    """Mean and standard deviation of healthy features around each place: (K, x, y, z) at half resolution."""
 
     mean: Tensor
     sd: Tensor
@@ -50,33 +51,33 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         shape: Shape,
         moments: Moments | None,
         density: ConditionalDensity | None,
-        figures: dict[str, float] | None = None,
+        seed: int = 0,
     ) -> None:
         self.config = config
         self.model = model
         self.shape = shape
+        self.seed = seed  # of the noise, where features are those of noisy images
         self.moments = moments
         self.density = density
-        self.figures = figures or {}
+        self.figures: dict[str, float] = {}
 
     @classmethod
     def train(cls, config: PatchDensityConfig, context: FitContext, upstream: ScoreModel) -> Self:
         shape = context.train[0].brain_mask.shape
-        found = cls(config, upstream, shape, None, None)
+        found = cls(config, upstream, shape, None, None, context.seed)
         once = config.norms == "standardised" or config.augmentation == "none"
-        norms = [patch_norms(config, upstream, c) for c in watched(context.train, context, "training")] if once else []
+        features = [found.features(case) for case in watched(context.train, context, "training")] if once else []
         if config.norms == "standardised":
-            found.moments = local_moments(config, norms, context)
+            found.moments = local_moments(config, features, context)
         if config.density == "gaussian":
             return found
         if config.augmentation == "none":
-            draw = found.unchanged_images([found.patches(c, n) for c, n in zip(context.train, norms, strict=True)])
+            draw = found.unchanged_images([found.patches(c, f) for c, f in zip(context.train, features, strict=True)])
         else:
-            del norms
+            del features
             draw = found.augmented_images(context.train)
         held_out = [
-            found.patches(case, patch_norms(config, upstream, case))
-            for case in watched(context.validation, context, "validation")
+            found.patches(case, found.features(case)) for case in watched(context.validation, context, "validation")
         ]
         seed = derived_seed(context.seed, "patch-density")
         generator = torch.Generator().manual_seed(seed)
@@ -85,7 +86,7 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         return found
 
     def unchanged_images(self, patches: list[Patches]) -> Draw:
-        """Draws a step's images among those whose norms are known."""
+        """Draws a step's images among those whose features are known."""
         count = self.config.images_per_step
         return lambda generator: [patches[i] for i in torch.randint(len(patches), (count,), generator=generator)]
 
@@ -95,12 +96,13 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         def draw(generator: torch.Generator) -> list[Patches]:
             chosen = torch.randint(len(train), (self.config.images_per_step,), generator=generator)
             cases = [augmented(train[index], generator) for index in chosen.tolist()]
-            return [self.patches(case, patch_norms(self.config, self.model, case)) for case in cases]
+            return [self.patches(case, self.features(case)) for case in cases]
 
         return draw
 
     def state(self) -> dict[str, Tensor]:
-        state = {"shape": torch.tensor(self.shape)} | (self.moments._asdict() if self.moments else {})
+        state = {"shape": torch.tensor(self.shape), "seed": torch.tensor(self.seed)}
+        state |= self.moments._asdict() if self.moments else {}
         if self.density is not None:
             state |= {f"density.{name}": value for name, value in self.density.state_dict().items()}
         return state
@@ -117,46 +119,64 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
             weights = {n.removeprefix("density."): v for n, v in state.items() if n.startswith("density.")}
             density.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in weights.items()})
             density.to(device).eval().requires_grad_(False)
-        return cls(config, upstream, (x, y, z), moments, density)
+        return cls(config, upstream, (x, y, z), moments, density, int(state.get("seed", torch.tensor(0))))
 
-    def patches(self, case: Case, norms: Tensor) -> Patches:
-        """Norms (N, K) of the N brain voxels of a case as the flow sees them, with what it is told of them."""
+    def features(self, case: Case) -> Tensor:
+        """(N, K) features of the N brain voxels of a case: float32, or in float16 with the logarithms of norms."""
+        config = self.config
+        levels = self.model.process.noise_levels(config.noise_levels, config.highest_sigma, config.lowest_sigma)
+        of_level = config.patch_features.of
+        found = score_features(self.model, case, levels, of_level, config.noise_draws, self.seed)
+        found = found[:, torch.from_numpy(case.brain_mask)].T
+        if config.norms == "raw":
+            return found
+        are_norms = torch.tensor(config.are_norms(len(case.image)))
+        return torch.where(are_norms, found.clamp(min=SMALLEST_NORM).log(), found).half()
+
+    def patches(self, case: Case, features: Tensor) -> Patches:
+        """Features (N, K) of the N brain voxels of a case as the flow sees them, with what it is told of them."""
         if case.brain_mask.shape != self.shape:
             raise BenchError(
                 f"{case.id} has a grid of {case.brain_mask.shape} voxels, but the patch density was fitted on "
                 f"{self.shape}: prepare both with the same settings."
             )
         mask = torch.from_numpy(case.brain_mask)
-        norms = norms.float()
+        features = features.float()
         if self.moments is not None:
             mean, sd = (grown(moments, self.shape)[:, mask].T for moments in self.moments)
-            norms = (norms - mean) / sd
+            features = (features - mean) / sd
         image = torch.from_numpy(case.image) if self.config.embedding_features else None
-        return Patches(norms, voxel_coordinates(mask), summary(norms), image)
+        return Patches(features, voxel_coordinates(mask), summary(features), image)
 
     @torch.no_grad()
     def negative_log_likelihood(self, case: Case) -> np.ndarray:
-        """(X, Y, Z) float32, of the norms or log norms, in nats; outside the brain the lowest value inside."""
-        patches = self.patches(case, patch_norms(self.config, self.model, case))
+        """(X, Y, Z) float32, in nats, of the features with norms or log norms; outside the brain the lowest inside.
+
+        Of standardised features, or the largest square of one of them, where `reading` says so.
+        """
+        patches = self.patches(case, self.features(case))
         if self.config.one_sided:
-            patches = patches._replace(norms=patches.norms.clamp(min=0))
-        if self.density is None:
-            values = 0.5 * (patches.norms.square() + math.log(2 * math.pi)).sum(dim=1)
-        else:
+            are_norms = torch.tensor(self.config.are_norms(len(case.image)))
+            patches = patches._replace(norms=torch.where(are_norms, patches.norms.clamp(min=0), patches.norms))
+        if self.density is not None:
             values = -self.density.log_likelihood(patches, self.model.device)
+        elif self.config.reading == "largest":
+            values = patches.norms.square().amax(dim=1)
+        else:
+            values = 0.5 * (patches.norms.square() + math.log(2 * math.pi)).sum(dim=1)
         mask = torch.from_numpy(case.brain_mask)
-        if self.moments is not None:
-            # The change of variables from log norms to standardised ones: where healthy norms vary little, their
+        if self.moments is not None and self.config.reading == "likelihood":
+            # The change of variables from features to standardised ones: where healthy ones vary little, their
             # density is high, and the same z-score is less unlikely.
             values += grown(self.moments.sd, self.shape)[:, mask].log().sum(dim=0)
         return spread(values[:, None], mask, float(values.min()))[0].numpy()
 
 
-def local_moments(config: PatchDensityConfig, log_norms: list[Tensor], context: FitContext) -> Moments:
+def local_moments(config: PatchDensityConfig, features: list[Tensor], context: FitContext) -> Moments:
     """Healthy mean and standard deviation around each place."""
     shape = context.train[0].brain_mask.shape
-    moments = LocalMoments(config.norms_per_patch(len(context.channels)), shape)
-    for case, values in zip(context.train, log_norms, strict=True):
+    moments = LocalMoments(config.are_norms(len(context.channels)), shape)
+    for case, values in zip(context.train, features, strict=True):
         moments.add(spread(values, torch.from_numpy(case.brain_mask)), case.brain_mask)
     return Moments(*moments.finish(config.smoothing_voxels))
 
@@ -174,14 +194,6 @@ def summary(norms: Tensor) -> Tensor:
     """
     low, middle, high = torch.quantile(norms[:: max(1, len(norms) // 20000)], torch.tensor([0.16, 0.5, 0.84]), dim=0)
     return torch.cat([middle, (high - low) / 2 - 1])
-
-
-def patch_norms(config: PatchDensityConfig, model: ScoreModel, case: Case) -> Tensor:
-    """(N, K) the K score norms of each of the N brain voxels: float32, or their logarithms in float16."""
-    levels = model.process.noise_levels(config.noise_levels, config.highest_sigma, config.lowest_sigma)
-    norms = score_norms(model, case, levels, config.patch_size, config.join_channels)
-    norms = norms[:, torch.from_numpy(case.brain_mask)].T
-    return norms if config.norms == "raw" else norms.clamp(min=SMALLEST_NORM).log().half()
 
 
 def spread(values: Tensor, mask: Tensor, outside: float = 0.0) -> Tensor:

@@ -1,6 +1,6 @@
-"""Score norms of patches: how far, at each noise level, the score model would move every small neighbourhood."""
+"""How far, at each noise level, the score model would move every small neighbourhood of an image."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import torch
@@ -9,7 +9,9 @@ from torch import Tensor
 
 from bench.component import FitContext
 from datasets.case import Case, Cases
+from methods.diffusion.sampling_runs import case_generator
 from methods.diffusion.score_model import ScoreModel
+from methods.diffusion.sde import add_noise
 from methods.parts.images import brain_box
 
 ChannelJoin = Literal["norm", "sum", "separate", "separate+sum"]
@@ -42,23 +44,48 @@ def patch_norm(score: Tensor, patch_size: int, join: ChannelJoin) -> Tensor:
 
 
 @torch.no_grad()
-def score_norms(
-    model: ScoreModel, case: Case, noise_levels: Tensor, patch_size: int = 3, join: ChannelJoin = "norm"
+def score_features(
+    model: ScoreModel,
+    case: Case,
+    noise_levels: Tensor,
+    features: Callable[[Tensor], Tensor],
+    draws: int = 0,
+    seed: int = 0,
 ) -> Tensor:
-    """(N, X, Y, Z) patch norms of sigma times the score of the clean image, zero outside the box of the brain.
+    """(L * K, X, Y, Z) features of sigma times the score of the image, zero outside the box of the brain.
 
-    N is L * norms_per_level, L the number of noise levels; the norms of a level lie side by side.
+    L is the number of noise levels; the K features of a level lie side by side. The network runs on the box of the
+    brain, one noise level at a time. Sigma times the score keeps all levels at one scale. Source: paper section 4.
 
-    Source: paper section 4; sigma times the score keeps all noise levels at one scale. The network runs on the
-    box of the brain, one noise level at a time.
+    features: of one level, (C, x, y, z) -> (K, x, y, z). draws: of noise, see `shift_per_sigma`. seed: of the noise.
     """
     box = brain_box(case, model.multiple_of)
     image = torch.from_numpy(case.image[(slice(None), *box)]).to(model.device)[None]
-    norms = torch.zeros((len(noise_levels), norms_per_level(image.shape[1], join), *case.brain_mask.shape))
-    for level, sigma in enumerate(noise_levels):
-        direction = model.noise_direction(image, sigma[None].to(model.device))[0]
-        norms[(level, slice(None), *box)] = patch_norm(direction, patch_size, join).cpu()
-    return norms.flatten(0, 1)
+    generator = case_generator(seed, "score-features", case, model.device)
+    levels = []
+    for sigma in noise_levels:
+        direction = shift_per_sigma(model, image, sigma.to(model.device), draws, generator)
+        found = features(direction[0]).cpu()
+        volume = torch.zeros((len(found), *case.brain_mask.shape))
+        volume[(slice(None), *box)] = found
+        levels.append(volume)
+    return torch.cat(levels)
+
+
+def shift_per_sigma(model: ScoreModel, image: Tensor, sigma: Tensor, draws: int, generator: torch.Generator) -> Tensor:
+    """How far the model would move an image (1, C, X, Y, Z), in units of the noise level sigma.
+
+    Of the image as it is, whose noise is much less than sigma, or, with draws, as the model was trained: noise of that
+    level is added, the model denoises once, and the denoised images are averaged. What is left of the noise, which is
+    known, is taken off.
+    """
+    if draws == 0:
+        return model.noise_direction(image, sigma[None])
+    total = torch.zeros_like(image)
+    for _ in range(draws):
+        noisy, noise = add_noise(image, sigma[None], generator)
+        total += model.noise_direction(noisy, sigma[None]) + noise
+    return total / draws
 
 
 def watched(cases: Cases, context: FitContext, split: str) -> Iterator[Case]:
