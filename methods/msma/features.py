@@ -43,4 +43,9 @@ class PatchFeatures:
 
 def patch_mean(score: Tensor, size: int) -> Tensor:
     """Mean of each channel over the cube around each voxel, (C, X, Y, Z); beyond the border counts as zero."""
-    return F.avg_pool3d(score[:, None], size, stride=1, padding=size // 2)[:, 0]
+    mean = score[:, None]
+    for axis in range(3):  # one axis after another: 3 n steps a voxel instead of n^3
+        kernel, padding = [1, 1, 1], [0, 0, 0]
+        kernel[axis], padding[axis] = size, size // 2
+        mean = F.avg_pool3d(mean, kernel, stride=1, padding=padding)
+    return mean[:, 0]

@@ -154,7 +154,11 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
 
         Of standardised features, or the largest square of one of them, where `reading` says so.
         """
-        patches = self.patches(case, self.features(case))
+        return self.anomaly_map(case, self.patches(case, self.features(case)))
+
+    @torch.no_grad()
+    def anomaly_map(self, case: Case, patches: Patches) -> np.ndarray:
+        """The same of a case whose patches are known."""
         if self.config.one_sided:
             are_norms = torch.tensor(self.config.are_norms(len(case.image)))
             patches = patches._replace(norms=torch.where(are_norms, patches.norms.clamp(min=0), patches.norms))
