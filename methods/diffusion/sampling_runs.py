@@ -1,4 +1,4 @@
-"""Sampling runs of a score model on the brain of a case."""
+"""What the methods that use a score model do with it on the brain of a case."""
 
 import torch
 from torch import Tensor
@@ -8,15 +8,15 @@ from datasets.case import Case
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.sampler import Score
 from methods.diffusion.score_model import ScoreModel
+from methods.diffusion.sde import add_noise
 from methods.parts.images import Box, brain_box
 
 
-def check_start(start_sigma: float, model: ScoreModelConfig) -> None:
-    """ValueError when sampling would start where the score model knows nothing."""
-    if not model.sigma_min <= start_sigma <= model.sigma_max:
+def check_level(name: str, sigma: float, model: ScoreModelConfig) -> None:
+    """ValueError for the setting of that name when the score model knows nothing of its noise level."""
+    if not model.sigma_min <= sigma <= model.sigma_max:
         raise ValueError(
-            f"start_sigma must lie between the score model's sigma_min {model.sigma_min} and "
-            f"sigma_max {model.sigma_max}"
+            f"{name} must lie between the score model's sigma_min {model.sigma_min} and sigma_max {model.sigma_max}"
         )
 
 
@@ -34,3 +34,19 @@ def score_of(model: ScoreModel) -> Score:
 def case_generator(seed: int, method: str, case: Case, device: str) -> torch.Generator:
     """Random stream of one case, whichever cases were scored before."""
     return torch.Generator(device).manual_seed(derived_seed(seed, method, case.id))
+
+
+def shift_per_sigma(model: ScoreModel, image: Tensor, sigma: Tensor, draws: int, generator: torch.Generator) -> Tensor:
+    """How far the model would move an image (1, C, X, Y, Z), in units of the noise level sigma.
+
+    Of the image as it is, whose noise is much less than sigma, or, with draws, as the model was trained: noise of that
+    level is added, the model denoises once, and the denoised images are averaged. What is left of the noise, which is
+    known, is taken off.
+    """
+    if draws == 0:
+        return model.noise_direction(image, sigma[None])
+    total = torch.zeros_like(image)
+    for _ in range(draws):
+        noisy, noise = add_noise(image, sigma[None], generator)
+        total += model.noise_direction(noisy, sigma[None]) + noise
+    return total / draws

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from bench.component import FitContext
 from datasets.case import Case, Cases
-from methods.diffusion.sampling_runs import case_generator
+from methods.diffusion.sampling_runs import case_generator, shift_per_sigma
 from methods.diffusion.score_model import ScoreModel
-from methods.diffusion.sde import add_noise
 from methods.parts.images import brain_box
 
 ChannelJoin = Literal["norm", "sum", "separate", "separate+sum"]
@@ -70,22 +69,6 @@ def score_features(
         volume[(slice(None), *box)] = found
         levels.append(volume)
     return torch.cat(levels)
-
-
-def shift_per_sigma(model: ScoreModel, image: Tensor, sigma: Tensor, draws: int, generator: torch.Generator) -> Tensor:
-    """How far the model would move an image (1, C, X, Y, Z), in units of the noise level sigma.
-
-    Of the image as it is, whose noise is much less than sigma, or, with draws, as the model was trained: noise of that
-    level is added, the model denoises once, and the denoised images are averaged. What is left of the noise, which is
-    known, is taken off.
-    """
-    if draws == 0:
-        return model.noise_direction(image, sigma[None])
-    total = torch.zeros_like(image)
-    for _ in range(draws):
-        noisy, noise = add_noise(image, sigma[None], generator)
-        total += model.noise_direction(noisy, sigma[None]) + noise
-    return total / draws
 
 
 def watched(cases: Cases, context: FitContext, split: str) -> Iterator[Case]:

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from datasets.case import Case
-from methods.msma.score_norms import norms_per_level, patch_norm, score_features, shift_per_sigma
+from methods.diffusion.sampling_runs import shift_per_sigma
+from methods.msma.score_norms import norms_per_level, patch_norm, score_features
 
 
 def test_patch_norm_of_one_voxel_by_hand() -> None:
