@@ -95,7 +95,7 @@ def main() -> None:
     rows = {row: changes for row, changes in ROWS.items() if chosen.rows is None or row in chosen.rows}
     found = []
     for draws in chosen.draws:
-        table = FeatureTable(preset, rows, draws, model, context, datasets, chosen.cases)
+        table = FeatureTable(preset, rows, draws, model, context, datasets, chosen.cases, bool(chosen.flows))
         for row, changes in rows.items():
             found += table.measured(row, changed(preset, changes, draws), row in chosen.flows)
     if chosen.json:
@@ -156,6 +156,7 @@ class FeatureTable:
         context: FitContext,
         datasets: dict[str, Dataset],
         cases: int,
+        with_flows: bool,
     ) -> None:
         sizes = sorted({size for changes in rows.values() for size in changed(preset, changes, 0).mean_sizes})
         self.widest = changed(preset, {"features": "norm+mean", "mean_sizes": sizes, "density": "gaussian"}, draws)
@@ -166,7 +167,7 @@ class FeatureTable:
         train = self.features(context.train)
         self.all.moments = local_moments(self.widest, train, context)
         self.train = [self.all.patches(case, one) for case, one in zip(context.train, train, strict=True)]
-        self.validation = self.patches(context.validation)
+        self.validation = self.patches(context.validation) if with_flows else []
         self.lesions = {name: list(one.validation_lesions[:cases]) for name, one in datasets.items()}
         self.lesion_patches = {name: self.patches(some) for name, some in self.lesions.items()}
         print(f"<!-- features with {draws} draws: {time.perf_counter() - start:.0f} s -->", flush=True)
