@@ -165,7 +165,7 @@ class FeatureTable:
         self.all = PatchDensity(self.widest, model, shape, None, None, context.seed)
         start = time.perf_counter()
         train = self.features(context.train)
-        self.all.moments = local_moments(self.widest, train, context)
+        self.all.moments = local_moments(self.widest, [one.cpu() for one in train], context)
         self.train = [self.all.patches(case, one) for case, one in zip(context.train, train, strict=True)]
         self.validation = self.patches(context.validation) if with_flows else []
         self.lesions = {name: list(one.validation_lesions[:cases]) for name, one in datasets.items()}
@@ -174,7 +174,7 @@ class FeatureTable:
 
     def features(self, cases: Cases) -> list[torch.Tensor]:
         """Of every brain voxel of each case."""
-        with case_pool(None if self.model.device.startswith("cuda") else 1) as pool:
+        with case_pool(3 if self.model.device.startswith("cuda") else 1) as pool:
             return list(pool.map(lambda index: self.all.features(cases[index]), range(len(cases))))
 
     def patches(self, cases: Cases) -> list[Patches]:
@@ -215,10 +215,13 @@ class FeatureTable:
         context, start = self.context, time.perf_counter()
         seed = derived_seed(context.seed, "patch-density")
         density = ConditionalDensity(config, len(context.channels), self.all.shape, seed).to(context.device)
-        part = PatchDensity(config, self.model, self.all.shape, None, density, context.seed)
-        draw = part.unchanged_images([only(patches, columns) for patches in self.train])
+        train, count = [only(patches, columns) for patches in self.train], config.images_per_step
+
+        def draw(generator: torch.Generator) -> list[Patches]:
+            return [train[i] for i in torch.randint(len(train), (count,), generator=generator)]
+
         held_out = [only(patches, columns) for patches in self.validation]
-        figures = train_density(density, draw, held_out, torch.Generator().manual_seed(seed), context)
+        figures, _ = train_density(density, draw, held_out, torch.Generator().manual_seed(seed), context)
         print(f"<!-- flow: {figures['validation_nats']:.3f} nats, {time.perf_counter() - start:.0f} s -->", flush=True)
         return density.eval().requires_grad_(False)
 

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.diffusion.config import ScoreModelConfig
+from methods.diffusion.sampler import unit_noise
 from methods.diffusion.sampling_runs import brain_image, case_generator, check_level, shift_per_sigma
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
@@ -78,8 +79,9 @@ def deviation(config: ANDiConfig, model: ScoreModel, seed: int, case: Case) -> F
     logarithms = torch.zeros_like(image[0])
     levels = model.process.noise_levels(config.noise_levels, config.highest_sigma, config.lowest_sigma)
     for sigma in levels.to(model.device):
-        shift = shift_per_sigma(model, image[None], sigma, config.draws, generator)[0]
-        logarithms += torch.linalg.vector_norm(shift, dim=0).clamp(min=SMALLEST_DEVIATION).log()
+        noises = [unit_noise(image[None], generator) for _ in range(config.draws)]
+        shift = shift_per_sigma(model, image[None], sigma[None], noises)
+        logarithms += torch.linalg.vector_norm(shift[0], dim=0).clamp(min=SMALLEST_DEVIATION).log()
     return map_of_box(case, box, (logarithms / len(levels)).exp().cpu().numpy())
 
 

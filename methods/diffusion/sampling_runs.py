@@ -1,5 +1,7 @@
 """What the methods that use a score model do with it on the brain of a case."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -8,7 +10,6 @@ from datasets.case import Case
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.sampler import Score
 from methods.diffusion.score_model import ScoreModel
-from methods.diffusion.sde import add_noise
 from methods.parts.images import Box, brain_box
 
 
@@ -36,17 +37,17 @@ def case_generator(seed: int, method: str, case: Case, device: str) -> torch.Gen
     return torch.Generator(device).manual_seed(derived_seed(seed, method, case.id))
 
 
-def shift_per_sigma(model: ScoreModel, image: Tensor, sigma: Tensor, draws: int, generator: torch.Generator) -> Tensor:
-    """How far the model would move an image (1, C, X, Y, Z), in units of the noise level sigma.
+def shift_per_sigma(model: ScoreModel, image: Tensor, sigmas: Tensor, noises: Sequence[Tensor]) -> Tensor:
+    """How far the model would move an image (1, C, X, Y, Z) at noise levels (B,), in units of each: (B, C, X, Y, Z).
 
-    Of the image as it is, whose noise is much less than sigma, or, with draws, as the model was trained: noise of that
-    level is added, the model denoises once, and the denoised images are averaged. What is left of the noise, which is
-    known, is taken off.
+    Without noises, of the image as it is, whose noise is much less than the levels. With noises, each (B, C, X, Y, Z)
+    of unit variance, as the model was trained: noise of the level is added, the model denoises once, what is left of
+    the noise, which is known, is taken off, and this is averaged over the noises.
     """
-    if draws == 0:
-        return model.noise_direction(image, sigma[None])
-    total = torch.zeros_like(image)
-    for _ in range(draws):
-        noisy, noise = add_noise(image, sigma[None], generator)
-        total += model.noise_direction(noisy, sigma[None]) + noise
-    return total / draws
+    images = image.expand(len(sigmas), *image.shape[1:])
+    if not noises:
+        return model.noise_direction(images, sigmas)
+    total = torch.zeros_like(images)
+    for noise in noises:
+        total += model.noise_direction(images + sigmas.view(-1, 1, 1, 1, 1) * noise, sigmas) + noise
+    return total / len(noises)

@@ -22,6 +22,7 @@ from methods.diffusion.score_model import ScoreModel
 from methods.msma.conditional import ConditionalDensity, Draw, Patches, train_density
 from methods.msma.config import PatchDensityConfig
 from methods.msma.embedding import Shape
+from methods.msma.kept_norms import KeptPatches, kept
 from methods.msma.local_moments import LocalMoments
 from methods.msma.position import voxel_coordinates
 from methods.msma.score_norms import score_features, watched
@@ -65,16 +66,18 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
     def train(cls, config: PatchDensityConfig, context: FitContext, upstream: ScoreModel) -> Self:
         shape = context.train[0].brain_mask.shape
         found = cls(config, upstream, shape, None, None, context.seed)
-        once = config.norms == "standardised" or config.augmentation == "none"
-        features = [found.features(case) for case in watched(context.train, context, "training")] if once else []
+        features: list[Tensor] = []
+        if config.norms == "standardised" or config.augmentation == "none":
+            folder = context.checkpoint_folder
+            for number, case in enumerate(watched(context.train, context, "training")):
+                features.append(kept(found.features(case), folder, number))
         if config.norms == "standardised":
             found.moments = local_moments(config, features, context)
         if config.density == "gaussian":
             return found
         if config.augmentation == "none":
-            draw = found.unchanged_images([found.patches(c, f) for c, f in zip(context.train, features, strict=True)])
+            draw = found.unchanged_images(context.train, features)
         else:
-            del features
             draw = found.augmented_images(context.train)
         held_out = [
             found.patches(case, found.features(case)) for case in watched(context.validation, context, "validation")
@@ -82,13 +85,29 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         seed = derived_seed(context.seed, "patch-density")
         generator = torch.Generator().manual_seed(seed)
         found.density = ConditionalDensity(config, len(context.channels), shape, seed).to(context.device)
-        found.figures = train_density(found.density, draw, held_out, generator, context)
+        found.figures, found.speed = train_density(found.density, draw, held_out, generator, context)
         return found
 
-    def unchanged_images(self, patches: list[Patches]) -> Draw:
+    def unchanged_images(self, train: Cases, features: list[Tensor]) -> Draw:
         """Draws a step's images among those whose features are known."""
         count = self.config.images_per_step
-        return lambda generator: [patches[i] for i in torch.randint(len(patches), (count,), generator=generator)]
+        mean, sd = None, None
+        if self.moments is not None:
+            mean, sd = (grown(moments, self.shape).flatten(1) for moments in self.moments)
+        sources = [
+            KeptPatches(
+                norms=features[index],
+                voxels=np.flatnonzero(case.brain_mask).astype(np.int32),
+                shape=self.shape,
+                mean=mean,
+                sd=sd,
+                summary=self.patches(case, features[index]).summary,
+                cases=train if self.config.embedding_features else None,
+                index=index,
+            )
+            for index, case in enumerate(train)
+        ]
+        return lambda generator: [sources[i] for i in torch.randint(len(sources), (count,), generator=generator)]
 
     def augmented_images(self, train: Cases) -> Draw:
         """Draws a step's images and augments them; the score model then sees each of them anew."""
@@ -127,10 +146,10 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         levels = self.model.process.noise_levels(config.noise_levels, config.highest_sigma, config.lowest_sigma)
         of_level = config.patch_features.of
         found = score_features(self.model, case, levels, of_level, config.noise_draws, self.seed)
-        found = found[:, torch.from_numpy(case.brain_mask)].T
+        found = found[:, torch.from_numpy(case.brain_mask).to(found.device)].T
         if config.norms == "raw":
             return found
-        are_norms = torch.tensor(config.are_norms(len(case.image)))
+        are_norms = torch.tensor(config.are_norms(len(case.image)), device=found.device)
         return torch.where(are_norms, found.clamp(min=SMALLEST_NORM).log(), found).half()
 
     def patches(self, case: Case, features: Tensor) -> Patches:
@@ -140,10 +159,10 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
                 f"{case.id} has a grid of {case.brain_mask.shape} voxels, but the patch density was fitted on "
                 f"{self.shape}: prepare both with the same settings."
             )
-        mask = torch.from_numpy(case.brain_mask)
+        mask = torch.from_numpy(case.brain_mask).to(features.device)
         features = features.float()
         if self.moments is not None:
-            mean, sd = (grown(moments, self.shape)[:, mask].T for moments in self.moments)
+            mean, sd = (grown(moments.to(features.device), self.shape)[:, mask].T for moments in self.moments)
             features = (features - mean) / sd
         image = torch.from_numpy(case.image) if self.config.embedding_features else None
         return Patches(features, voxel_coordinates(mask), summary(features), image)
@@ -160,7 +179,7 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
     def anomaly_map(self, case: Case, patches: Patches) -> np.ndarray:
         """The same of a case whose patches are known."""
         if self.config.one_sided:
-            are_norms = torch.tensor(self.config.are_norms(len(case.image)))
+            are_norms = torch.tensor(self.config.are_norms(len(case.image)), device=patches.norms.device)
             patches = patches._replace(norms=torch.where(are_norms, patches.norms.clamp(min=0), patches.norms))
         if self.density is not None:
             values = -self.density.log_likelihood(patches, self.model.device)
@@ -168,12 +187,12 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
             values = patches.norms.square().amax(dim=1)
         else:
             values = 0.5 * (patches.norms.square() + math.log(2 * math.pi)).sum(dim=1)
-        mask = torch.from_numpy(case.brain_mask)
+        mask = torch.from_numpy(case.brain_mask).to(values.device)
         if self.moments is not None and self.config.reading == "likelihood":
             # The change of variables from features to standardised ones: where healthy ones vary little, their
             # density is high, and the same z-score is less unlikely.
-            values += grown(self.moments.sd, self.shape)[:, mask].log().sum(dim=0)
-        return spread(values[:, None], mask, float(values.min()))[0].numpy()
+            values += grown(self.moments.sd.to(values.device), self.shape)[:, mask].log().sum(dim=0)
+        return spread(values[:, None], mask, float(values.min()))[0].cpu().numpy()
 
 
 def local_moments(config: PatchDensityConfig, features: list[Tensor], context: FitContext) -> Moments:
@@ -196,12 +215,13 @@ def summary(norms: Tensor) -> Tensor:
 
     Lesions are a hundredth of the brain and hardly move them.
     """
-    low, middle, high = torch.quantile(norms[:: max(1, len(norms) // 20000)], torch.tensor([0.16, 0.5, 0.84]), dim=0)
+    quantiles = torch.tensor([0.16, 0.5, 0.84], device=norms.device)
+    low, middle, high = torch.quantile(norms[:: max(1, len(norms) // 20000)], quantiles, dim=0)
     return torch.cat([middle, (high - low) / 2 - 1])
 
 
 def spread(values: Tensor, mask: Tensor, outside: float = 0.0) -> Tensor:
     """Put the values (N, K) of the voxels of a (X, Y, Z) mask back in place: (K, X, Y, Z) float32."""
-    volume = torch.full((values.shape[1], *mask.shape), outside, dtype=torch.float32)
+    volume = torch.full((values.shape[1], *mask.shape), outside, dtype=torch.float32, device=values.device)
     volume[:, mask] = values.T.float()
     return volume

@@ -9,9 +9,11 @@ from torch import Tensor
 
 from bench.component import FitContext
 from datasets.case import Case, Cases
+from methods.diffusion.sampler import unit_noise
 from methods.diffusion.sampling_runs import case_generator, shift_per_sigma
 from methods.diffusion.score_model import ScoreModel
 from methods.parts.images import brain_box
+from methods.parts.shares import in_shares
 
 ChannelJoin = Literal["norm", "sum", "separate", "separate+sum"]
 
@@ -53,22 +55,28 @@ def score_features(
 ) -> Tensor:
     """(L * K, X, Y, Z) features of sigma times the score of the image, zero outside the box of the brain.
 
-    L is the number of noise levels; the K features of a level lie side by side. The network runs on the box of the
-    brain, one noise level at a time. Sigma times the score keeps all levels at one scale. Source: paper section 4.
+    L is the number of noise levels; the K features of a level lie side by side, on the model's device. The network
+    runs on the box of the brain: on a CPU one noise level at a time, on a GPU all that fit its memory. Sigma times the
+    score keeps all levels at one scale. Source: paper section 4.
 
     features: of one level, (C, x, y, z) -> (K, x, y, z). draws: of noise, see `shift_per_sigma`. seed: of the noise.
     """
     box = brain_box(case, model.multiple_of)
     image = torch.from_numpy(case.image[(slice(None), *box)]).to(model.device)[None]
-    generator = case_generator(seed, "score-features", case, model.device)
-    levels = []
-    for sigma in noise_levels:
-        direction = shift_per_sigma(model, image, sigma.to(model.device), draws, generator)
-        found = features(direction[0]).cpu()
-        volume = torch.zeros((len(found), *case.brain_mask.shape))
-        volume[(slice(None), *box)] = found
-        levels.append(volume)
-    return torch.cat(levels)
+    sigmas = noise_levels.to(model.device)
+
+    def features_of(levels: slice) -> Tensor:
+        # Each level has a stream of noise of its own, however many are looked at together.
+        each = [case_generator(seed, f"features {level}", case, model.device) for level in range(count)[levels]]
+        noises = [torch.cat([unit_noise(image, generator) for generator in each]) for _ in range(draws)]
+        shifts = shift_per_sigma(model, image, sigmas[levels], noises)
+        return torch.stack([features(shift) for shift in shifts])
+
+    count = len(sigmas)
+    inside = in_shares(features_of, count, count if image.is_cuda else 1)
+    volumes = torch.zeros((count, inside.shape[1], *case.brain_mask.shape), device=image.device)
+    volumes[(slice(None), slice(None), *box)] = inside
+    return volumes.flatten(0, 1)
 
 
 def watched(cases: Cases, context: FitContext, split: str) -> Iterator[Case]:

@@ -12,10 +12,12 @@ from torch import Tensor
 from bench.component import Component, ComponentConfig
 from bench.detector import Cases, FitContext
 from bench.seeds import derived_seed
+from methods.parts.ahead import Examples
 from methods.parts.augmentation import Augmentation, augment
 from methods.parts.images import ImageBank, brain_box, pad_to
 from methods.parts.precision import arithmetic
-from methods.parts.training import Figures, Training, one_cycle
+from methods.parts.training import Trained, Training, fused, one_cycle
+from methods.parts.training_state import Figures
 
 LEVELS = 5  # of MONAI's BasicUNet
 SMALLEST_EDGE = 4  # oneDNN's bfloat16 gradients are wrong on volumes with shorter edges
@@ -58,21 +60,21 @@ class Denoiser(Component[DenoiserConfig, None]):
     def train(cls, config: DenoiserConfig, context: FitContext, upstream: None) -> Self:
         seed = derived_seed(context.seed, "denoiser")
         found = cls(config, build_network(config, len(context.channels), seed), context.device)
-        found.figures = found.learn(context, seed)
+        found.figures, found.speed = found.learn(context, seed)
         return found
 
-    def learn(self, context: FitContext, seed: int) -> Figures:
-        """Train in place by mean squared error over the brain; returns the error on validation images."""
+    def learn(self, context: FitContext, seed: int) -> Trained:
+        """Train in place by mean squared error over the brain; its figure is the error on validation images."""
         config = self.config
-        bank = ImageBank.load(context.train, context, "reading training images")
+        bank = ImageBank.load(context.train, context, "reading training images", context.device)
 
-        def loss(_step: int, generator: torch.Generator) -> Tensor:
+        def draw(_step: int, generator: torch.Generator) -> Examples:
             images = bank.crops(config.batch_size, config.crop_size, generator)
             if config.augmentation == "authors-code":
                 images = augment(images, generator)
-            return self.squared_error(images, generator)
+            return (self.padded(images),)
 
-        optimizer = torch.optim.Adam(self.network.parameters(), config.learning_rate)
+        optimizer = torch.optim.Adam(self.network.parameters(), config.learning_rate, fused=fused(context.device))
         return Training(
             name="the denoiser",
             remedy="lower denoiser.learning_rate or set denoiser.bfloat16=false",
@@ -80,7 +82,9 @@ class Denoiser(Component[DenoiserConfig, None]):
             schedule=one_cycle(optimizer, config.learning_rate, config.iterations + 1),
             generator=torch.Generator().manual_seed(seed),
             steps=config.iterations,
-            loss=loss,
+            draw=draw,
+            complete=lambda examples, generator: self.with_noise(examples[0].to(self.device), generator),
+            loss=lambda _network, examples: self.squared_error(examples),
             validate=lambda _network: self.validation_error(context.validation, seed),
             validate_every=max(1, config.iterations // 5),
             note=lambda figures: "".join(f"validation error {error:.4f}" for error in figures.values()),
@@ -90,17 +94,23 @@ class Denoiser(Component[DenoiserConfig, None]):
     def validation_error(self, validation: Cases, seed: int) -> Figures:
         """Mean squared error over the same noise on the brain boxes of up to 8 validation cases."""
         generator = torch.Generator().manual_seed(seed)
-        boxes = (case.image[(slice(None), *brain_box(case, 1))] for case in itertools.islice(validation, 8))
-        errors = [self.squared_error(torch.from_numpy(box)[None], generator) for box in boxes]
+        errors = []
+        for case in itertools.islice(validation, 8):
+            box = torch.from_numpy(case.image[(slice(None), *brain_box(case, 1))])[None]
+            errors.append(self.squared_error(self.with_noise(self.padded(box), generator)))
         return {"validation_mse": float(torch.stack(errors).mean())} if errors else {}
 
-    def squared_error(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """() mean over the brain of clean images (B, C, X, Y, Z), which get noise before they are denoised."""
-        images = self.padded(images)
-        brain = (images > -1).any(dim=1, keepdim=True)
+    def with_noise(self, images: Tensor, generator: torch.Generator) -> Examples:
+        """The images (B, C, X, Y, Z) with coarse noise in their brains, and as they were."""
         noise = coarse_noise(images, self.config.noise_cell_voxels, generator) * self.config.noise_sd
-        squares = (self.denoised(images + noise * brain) - images.to(self.device)).square()
-        return (squares * brain.to(self.device)).sum() / (brain.sum() * images.shape[1]).clamp(min=1)
+        return images + noise * brain_of(images), images
+
+    def squared_error(self, examples: Examples) -> Tensor:
+        """() mean over the brains of images, which are given with noise and without."""
+        noisy, clean = (images.to(self.device) for images in examples)
+        brain = brain_of(clean)
+        squares = (self.denoised(noisy) - clean).square() * brain
+        return (squares.mean(dim=(1, 2, 3, 4)) / brain.float().mean(dim=(1, 2, 3, 4)).clamp(min=0.01)).mean()
 
     def padded(self, images: Tensor) -> Tensor:
         """Pad (B, C, X, Y, Z) with background to edges that halve evenly at each level."""
@@ -125,13 +135,18 @@ class Denoiser(Component[DenoiserConfig, None]):
         return cls(config, network, device)
 
 
+def brain_of(images: Tensor) -> Tensor:
+    """(B, 1, X, Y, Z) whether any channel is above background."""
+    return (images > -1).any(dim=1, keepdim=True)
+
+
 def coarse_noise(images: Tensor, cell_voxels: int, generator: torch.Generator) -> Tensor:
     """Noise of unit variance at the corners of a coarse grid, linear in between, moved at random: as images."""
     shape = images.shape[2:]
     coarse = [-(-edge // cell_voxels) for edge in shape]
-    noise = torch.randn((*images.shape[:2], *coarse), generator=generator)
+    noise = torch.randn((*images.shape[:2], *coarse), generator=generator, device=images.device)
     noise = F.interpolate(noise, size=shape, mode="trilinear", align_corners=True)
-    shifts = [int(torch.randint(edge, (1,), generator=generator)) for edge in shape]
+    shifts = [int(torch.randint(edge, (1,), generator=generator, device=images.device)) for edge in shape]
     return noise.roll(shifts, dims=(2, 3, 4))
 
 

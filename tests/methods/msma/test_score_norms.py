@@ -77,11 +77,14 @@ def test_noise_is_taken_off_again_and_leaves_the_shift_to_the_mean() -> None:
 
     model: Any = SimpleNamespace(noise_direction=direction)
     shift = sigma * (mean - 0.9) / (sd**2 + sigma**2)
-    of_the_image = shift_per_sigma(model, image, torch.tensor(sigma), 0, torch.Generator())
-    torch.testing.assert_close(of_the_image, torch.full_like(image, shift))
+    levels = torch.tensor([sigma, sigma / 2])
+    of_the_image = shift_per_sigma(model, image, levels, [])
+    torch.testing.assert_close(of_the_image[0], torch.full_like(image[0], shift))
     left = []
     for draws in (1, 4):
-        found = shift_per_sigma(model, image, torch.tensor(sigma), draws, torch.Generator().manual_seed(0))
+        generator = torch.Generator().manual_seed(0)
+        noises = [torch.randn(2, *image.shape[1:], generator=generator) for _ in range(draws)]
+        found = shift_per_sigma(model, image, levels, noises)[0]
         assert float(found.mean()) == pytest.approx(shift, abs=0.01)
         left.append(float(found.std()))
     known = 1 - sigma**2 / (sd**2 + sigma**2)  # what is left of unit noise
