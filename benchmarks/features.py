@@ -13,7 +13,7 @@ trained on.
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,6 @@ from metrics.evaluate import evaluate_case
 from metrics.protocol import protocol
 
 METRICS = ("average_precision", "hd99_vox", "msd_vox", "tpr", "ppv")
-READINGS = ("likelihood", "standardised", "largest")
 ROWS: dict[str, dict[str, Any]] = {  # name -> settings of the patch density beside the preset's
     "norm": {},
     "mean": {"features": "mean"},
@@ -72,7 +71,7 @@ def main() -> None:
     config = resolve({name: method(name)}, chosen.preset, None, chosen.set, [name])[name]
     context = FitContext(
         train=dataset.train[: chosen.train_cases],
-        validation=dataset.validation,
+        validation=dataset.validation[: chosen.cases],
         channels=dataset.channels,
         training_fingerprint=dataset.training_fingerprint,
         seed=0,
@@ -197,18 +196,40 @@ class FeatureTable:
         densities = {"gaussian": None, "flow": self.flow(config, columns)} if with_flow else {"gaussian": None}
         found = []
         for name, density in densities.items():
-            for reading in READINGS if density is None else READINGS[:2]:
-                read = config.model_copy(update={"density": name, "reading": reading})
-                part = PatchDensity(read, self.model, self.all.shape, moments, density, self.context.seed)
-                for lesions, cases in self.lesions.items():
-                    patches = [only(patches, columns) for patches in self.lesion_patches[lesions]]
-                    maps = [part.anomaly_map(*pair) for pair in zip(cases, patches, strict=True)]
+            for lesions, cases in self.lesions.items():
+                patches = [only(patches, columns) for patches in self.lesion_patches[lesions]]
+                for reading, maps in self.maps(
+                    config.model_copy(update={"density": name}), moments, density, cases, patches
+                ):
                     values = metrics_of(maps, cases)
                     words = [row, str(config.noise_draws), name, reading, lesions]
                     numbers = [f"{value:.3f}" for value in np.mean(values, axis=0)]
                     print(f"| {' | '.join(words + numbers)} |", flush=True)
                     found.append({"row": words, "cases": [case.id for case in cases], "values": values})
         return found
+
+    def maps(
+        self,
+        config: PatchDensityConfig,
+        moments: Moments,
+        density: ConditionalDensity | None,
+        cases: list[Case],
+        patches: list[Patches],
+    ) -> Iterator[tuple[str, list[FloatArray]]]:
+        """Readings of the cases: what a flow costs is spent once."""
+
+        def read(reading: str) -> tuple[PatchDensity, list[FloatArray]]:
+            part = PatchDensity(
+                config.model_copy(update={"reading": reading}), self.model, self.all.shape, moments, density
+            )
+            return part, [part.anomaly_map(*pair) for pair in zip(cases, patches, strict=True)]
+
+        part, maps = read("standardised")
+        yield "standardised", maps
+        deviations = [part.log_deviations(torch.from_numpy(case.brain_mask)).cpu().numpy() for case in cases]
+        yield "likelihood", [with_added(*triple) for triple in zip(maps, cases, deviations, strict=True)]
+        if density is None:
+            yield "largest", read("largest")[1]
 
     def flow(self, config: PatchDensityConfig, columns: torch.Tensor) -> ConditionalDensity:
         """A flow over these features, trained as `PatchDensity.train` does."""
@@ -230,6 +251,13 @@ def only(patches: Patches, columns: torch.Tensor) -> Patches:
     """The patches with these features alone."""
     features = patches.norms[:, columns]
     return patches._replace(norms=features, summary=summary(features))
+
+
+def with_added(values: FloatArray, case: Case, added: FloatArray) -> FloatArray:
+    """The map (X, Y, Z) with (N,) values added to its N brain voxels."""
+    out = values.copy()
+    out[case.brain_mask] += added
+    return out
 
 
 def metrics_of(maps: Sequence[FloatArray], cases: Sequence[Case]) -> list[list[float]]:

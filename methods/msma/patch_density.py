@@ -188,11 +188,19 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         else:
             values = 0.5 * (patches.norms.square() + math.log(2 * math.pi)).sum(dim=1)
         mask = torch.from_numpy(case.brain_mask).to(values.device)
-        if self.moments is not None and self.config.reading == "likelihood":
-            # The change of variables from features to standardised ones: where healthy ones vary little, their
-            # density is high, and the same z-score is less unlikely.
-            values += grown(self.moments.sd.to(values.device), self.shape)[:, mask].log().sum(dim=0)
+        if self.config.reading == "likelihood":
+            values += self.log_deviations(mask)
         return spread(values[:, None], mask, float(values.min()))[0].cpu().numpy()
+
+    def log_deviations(self, mask: Tensor) -> Tensor:
+        """(N,) sum of the logarithms of the healthy standard deviations at the N voxels of a mask; 0 without them.
+
+        The change of variables from features to standardised ones: where healthy ones vary little, their density is
+        high, and the same z-score is less unlikely.
+        """
+        if self.moments is None:
+            return torch.zeros(int(mask.sum()), device=mask.device)
+        return grown(self.moments.sd.to(mask.device), self.shape)[:, mask].log().sum(dim=0)
 
 
 def local_moments(config: PatchDensityConfig, features: list[Tensor], context: FitContext) -> Moments:
