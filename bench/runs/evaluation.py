@@ -63,7 +63,7 @@ def evaluate(
         The run's result, also when the method or some of its cases failed.
     """
     evaluation = Evaluation.begun(folder, dataset, protocol, metrics)
-    failed = {case_id: why for case_id, why in folder.record.failed.items() if case_id in dataset.test_ids}
+    failed = {case_id: why for case_id, why in folder.failures().items() if case_id in dataset.test_ids}
     error = folder.record.skipped or folder.record.error
     try:
         threshold = None if protocol.per_case else shared_threshold(folder, dataset, protocol, workers)
@@ -176,7 +176,7 @@ class Evaluation:
             threshold=evaluation.threshold,
             metrics=evaluation.metrics,
             lesions=evaluation.lesions,
-            runtime_s=self.folder.record.cases[case.id].runtime_s,
+            runtime_s=took.runtime_s if (took := self.folder.scored(case.id)) else None,
         )
 
 
@@ -197,9 +197,10 @@ def _run_result(
     error: str | None,
 ) -> RunResult:
     record = folder.record
-    scored = [record.cases[case.id] for case in cases]
+    scored = [took for case in cases if (took := folder.scored(case.id))]
+    peaks = [one.peak_memory_mb for one in scored if one.peak_memory_mb is not None]
     return RunResult(
-        **record.facts(),
+        **{**record.facts(), "peak_memory_mb": max(peaks, default=record.peak_memory_mb)},
         key=digest(dataset.fingerprint, record.method, record.config, record.seed, protocol.hash),
         dataset=dataset.name,
         dataset_fingerprint=dataset.fingerprint,

@@ -110,8 +110,9 @@ def score_unfinished(
                 evaluations = fitted.network_evaluations
                 anomaly_map, runtime_s = timed_map(fitted.detector, case)
                 evaluations = fitted.network_evaluations - evaluations
-                record.peak_memory_mb = max(record.peak_memory_mb or 0.0, round(peak_mb(record.device or "cpu"), 1))
-                folder.keep_map(case, anomaly_map, Scored(runtime_s=runtime_s, network_evaluations=evaluations))
+                peak = round(peak_mb(record.device or "cpu"), 1)
+                taken = Scored(runtime_s=runtime_s, network_evaluations=evaluations, peak_memory_mb=peak)
+                folder.keep_map(case, anomaly_map, taken)
                 scored(index)
             except Exception as error:
                 if stops_all(error):
