@@ -18,6 +18,7 @@ from bench.files import write_text
 from bench.machine.version import commit, version
 from bench.reporting import Reporter
 from bench.results import CaseResult, MetricSummary, RunResult, save_result
+from bench.runs.backend import Backend, LocalBackend
 from bench.runs.bench import Bench
 from bench.runs.case_pool import case_pool
 from bench.runs.run_folder import RunFolder, digest, load_map
@@ -84,7 +85,11 @@ def evaluate(
 
 @contextmanager
 def evaluation_in_background(
-    folder: RunFolder, dataset: Dataset, protocol: Protocol, metrics: Sequence[Metric] = METRICS
+    folder: RunFolder,
+    dataset: Dataset,
+    protocol: Protocol,
+    metrics: Sequence[Metric] = METRICS,
+    backend: Backend | None = None,
 ) -> Iterator[Callable[[int], object]]:
     """Gives a function that takes the index of a test case just scored, and evaluates it while others are scored.
 
@@ -95,8 +100,8 @@ def evaluation_in_background(
         yield lambda index: None
         return
     evaluation = Evaluation.begun(folder, dataset, protocol, metrics)
-    with case_pool(workers=1) as pool:
-        yield lambda index: pool.submit(evaluation.case, index, None)
+    with (backend or LocalBackend()).evaluating(evaluation.case) as start:
+        yield start
 
 
 @dataclass(frozen=True)
