@@ -34,6 +34,10 @@ class Workspace:
     def __str__(self) -> str:
         return str(self.path)
 
+    def absolute(self) -> "Workspace":
+        """The same, for processes that work in other folders."""
+        return Workspace(self.path.absolute())
+
     @property
     def trained_parts(self) -> Path:
         """Folder of the store."""
