@@ -30,20 +30,23 @@ class Share:
 
 
 @contextmanager
-def ray_backend(where: str, gpus_per_worker: float | None = None, threads: int | None = None) -> Iterator["RayBackend"]:
+def ray_backend(
+    where: str, gpus_per_worker: float | None = None, threads: int | None = None, cores: int | None = None
+) -> Iterator["RayBackend"]:
     """A cluster to work on.
 
     Args:
         where: "local", "auto" or an address, see `bench.cluster.session.ray_session`.
         gpus_per_worker: 1 if None, where there are GPUs.
         threads: Of a worker; 1 if None.
+        cores: That "local" takes of this machine; all if None.
 
     Raises:
         BenchError: Without Ray, without such a cluster, and when it has fewer GPUs than one worker is to have.
     """
     if gpus_per_worker:
         Share(gpus_per_worker, 1)  # is refused before seconds of starting Ray
-    with ray_session(where) as ray:
+    with ray_session(where, cores) as ray:
         gpus = float(ray.cluster_resources().get("GPU", 0))
         if gpus_per_worker and gpus < gpus_per_worker:
             raise BenchError(f"--gpus-per-worker {gpus_per_worker:g}: the cluster has {gpus:g} GPUs.")

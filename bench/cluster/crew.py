@@ -106,6 +106,7 @@ class Crew:
             self.died[None] += 1
             if self.died[None] >= TRIES + self.most:
                 raise BenchError(f"{self.died[None]} workers died while they were fitted; {WHY}") from death
+            self.reporter.say("A worker died before it was ready: another one is begun.")
             self.ray.kill(worker)
         except self.ray.exceptions.RayTaskError as error:
             raise original(error) from None
@@ -121,6 +122,7 @@ class Crew:
             self.ray.kill(worker)
             self.died[index] += 1
             if self.died[index] < TRIES:
+                self.reporter.say("A worker died: another one takes its case.")
                 return None
             outcome = Outcome(index, error=BenchError(f"{TRIES} workers died while they scored it; {WHY}"))
         except self.ray.exceptions.RayTaskError as error:
@@ -145,5 +147,5 @@ def original(error: Any) -> Exception:
     """The error that was raised in a worker, with its traceback there as a note."""
     cause = error.cause if isinstance(error.cause, Exception) else error
     if cause is not error:
-        cause.add_note(error.traceback_str)
+        cause.add_note(str(error))
     return cause

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError, reason, shortened
+from bench.errors import BenchError, shortened
 from bench.machine.threads import available_cores
 
 LOCAL = "local"
@@ -21,8 +21,8 @@ TEMPORARY = (
 )
 ANSWER_S = 5.0  # within which a cluster must answer
 OBJECTS_BYTES = 256 * 2**20  # of shared memory: jobs and results are small, maps go to the disk
-# Ray reads them when it is imported, and hands them on to its processes.
-SETTINGS = {"RAY_BACKEND_LOG_LEVEL": "error", "RAY_USAGE_STATS_ENABLED": "0"}
+# Ray reads them when it is imported, hands them on to its processes, and never reads them again.
+SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0"}
 LOCAL_SETTINGS = {  # of a cluster of this machine's own
     "RAY_AUTH_MODE": "token",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # what Ray calls listening on 127.0.0.1 only
@@ -30,35 +30,30 @@ LOCAL_SETTINGS = {  # of a cluster of this machine's own
 
 
 @contextmanager
-def ray_session(where: str) -> Iterator[Any]:
+def ray_session(where: str, cores: int | None = None) -> Iterator[Any]:
     """The module `ray`, connected to a cluster for as long as this lasts.
 
     Args:
         where: "local" for all of this machine; "auto" for the cluster that this machine belongs to; or its address,
             as 10.0.0.1:6379.
+        cores: That "local" takes of this machine; all if None.
 
     Raises:
         BenchError: Without Ray, and when there is no such cluster.
     """
     if "://" in where:
         raise BenchError(f"--cluster {shortened(where)}: name the address as host:port, such as 10.0.0.1:6379.")
-    own = LOCAL_SETTINGS | {"RAY_AUTH_TOKEN": uuid.uuid4().hex} if where == LOCAL else {}
-    settings = SETTINGS | own
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
+    settings = SETTINGS if where != LOCAL else SETTINGS | LOCAL_SETTINGS | {"RAY_AUTH_TOKEN": uuid.uuid4().hex}
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)
     try:
-        try:
-            import ray
-        except ImportError as error:
-            raise BenchError("--cluster needs Ray: pip install 'brain-anomaly-bench[cluster]'.") from error
-        with _own_cluster(ray) if where == LOCAL else _joined_cluster(ray, where):
-            yield ray
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        import ray
+    except ImportError as error:
+        raise BenchError("--cluster needs Ray: pip install 'brain-anomaly-bench[cluster]'.") from error
+    # It prints a paragraph for each worker that dies, whatever `log_to_driver` says; the crew says it in a line.
+    vars(ray._private.worker)["print_to_stdstream"] = lambda *given, **named: None
+    with _own_cluster(ray, cores or available_cores()) if where == LOCAL else _joined_cluster(ray, where):
+        yield ray
 
 
 def python_path() -> str:
@@ -78,14 +73,14 @@ def _quiet() -> dict[str, Any]:
 
 
 @contextmanager
-def _own_cluster(ray: Any) -> Iterator[None]:
+def _own_cluster(ray: Any, cores: int) -> Iterator[None]:
     base = Path(os.environ.get("RAY_TMPDIR", "/tmp"))
     _remove_leftovers(base)
     folder = tempfile.mkdtemp(prefix=f"{TEMPORARY}{os.getpid()}-", dir=base)
     try:
         ray.init(
             address="local",
-            num_cpus=available_cores(),
+            num_cpus=cores,
             include_dashboard=False,
             object_store_memory=OBJECTS_BYTES,
             _temp_dir=folder,
@@ -107,9 +102,10 @@ def _joined_cluster(ray: Any, where: str) -> Iterator[None]:
         socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()  # Ray itself would try for minutes
         ray.init(address=address, **_quiet())
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        why = shortened(" ".join(str(getattr(error, "strerror", None) or error).split()).rstrip("."))
         raise BenchError(
-            f"--cluster {shortened(where)}: no cluster can be reached there ({shortened(reason(error))}); start one "
-            "with `ray start --head`, or take --cluster local."
+            f"--cluster {shortened(where)}: no cluster can be reached there ({why}); start one with "
+            "`ray start --head`, or take --cluster local."
         ) from error
     try:
         yield
