@@ -1,6 +1,6 @@
 """Workers, machines and the command itself killed in the middle of a run on a cluster: the same table, each case once.
 
-    python -m pytest -m slow -s tests/robustness/test_cluster_kills.py          # BENCH_KILLS=10, or as many as are wanted
+    python -m pytest -m slow -s tests/robustness/test_cluster_kills.py          # BENCH_KILLS=10, or how many are wanted
 
 The method is a plug-in, which workers have to find, too.
 """
