@@ -19,7 +19,7 @@ ROOMS = {  # room -> what its modules may import: modules, or whole rooms
     "metrics": {"metrics"},
     "datasets": {
         "datasets",
-        *(f"bench.{name}" for name in ("errors", "files", "seeds", "settings", "reporting", "discovery")),
+        *(f"bench.{name}" for name in ("errors", "files", "seeds", "settings", "reporting", "discovery", "cores")),
     },
     "methods": {"methods", "datasets.case", *PORCH},
     "leaderboard": {"leaderboard", "metrics", "datasets.case", "datasets.dataset", *PORCH},

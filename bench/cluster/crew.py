@@ -67,7 +67,7 @@ class Crew:
             elif outcome := self._end_of_score(ref):
                 yield outcome
             else:
-                waiting.appendleft(self.scoring.pop(ref)[1])
+                waiting.append(self.scoring.pop(ref)[1])  # behind the others: it may be what kills workers
 
     def close(self) -> None:
         """End all workers."""

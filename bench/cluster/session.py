@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from bench.cores import available_cores
 from bench.errors import BenchError, shortened
-from bench.machine.threads import available_cores
 
 LOCAL = "local"
 TEMPORARY = (

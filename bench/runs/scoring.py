@@ -17,6 +17,7 @@ from bench.reporting import Reporter
 from bench.runs.choice import ChosenMethod
 from bench.runs.run_folder import RunFolder, Scored
 from bench.runs.store import Store
+from datasets.cache import make_ahead
 from datasets.case import Case, Cases, FloatArray, ScoreArray
 from datasets.dataset import Dataset
 from metrics.inputs import lowest_outside
@@ -223,6 +224,7 @@ def score_unfinished(
     unfinished = [i for i, case_id in enumerate(dataset.test_ids) if not folder.is_scored(case_id)]
     if not unfinished:
         return
+    make_ahead(dataset.test, unfinished)
     facts = scorer.fit()
     record.fit_s, record.inherited_fit_s, record.parameters = facts.fit_s, facts.inherited_fit_s, facts.parameters
     record.error = None
@@ -246,6 +248,7 @@ def score_validation(folder: RunFolder, dataset: Dataset, scorer: Scorer, report
     missing = {i: case.id for i, case in enumerate(cases) if not folder.validation_path(case.id).exists()}
     if not missing:
         return
+    make_ahead(cases, missing)
     with reporter.task(f"{folder.record.method}: scoring healthy validation cases", len(missing)) as tick:
         for outcome in scorer.outcomes("validation", list(missing)):
             if outcome.error is not None:

@@ -133,7 +133,7 @@ def test_workers_are_killed(place, undisturbed, capsys) -> None:
     command = begin(place, "workers", "--cluster", "local")
     killed = 0
     while command.poll() is None and killed < KILLS:
-        time.sleep(rng.uniform(0.5, 3))
+        time.sleep(rng.uniform(2, 6))
         workers = [n for n, what in descendants(command.pid).items() if what.startswith("ray::Worker")]
         if workers and finished(place, "workers"):
             os.kill(rng.choice(workers), signal.SIGKILL)
