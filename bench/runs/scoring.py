@@ -248,7 +248,6 @@ def score_validation(folder: RunFolder, dataset: Dataset, scorer: Scorer, report
     missing = {i: case.id for i, case in enumerate(cases) if not folder.validation_path(case.id).exists()}
     if not missing:
         return
-    make_ahead(cases, missing)
     with reporter.task(f"{folder.record.method}: scoring healthy validation cases", len(missing)) as tick:
         for outcome in scorer.outcomes("validation", list(missing)):
             if outcome.error is not None:
