@@ -3,23 +3,19 @@
 import hashlib
 import json
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias, overload
 
 import numpy as np
 
-from bench.cores import available_cores
+from bench.cores import on_all_cores
 from bench.errors import BenchError
 from bench.files import atomic_path
 from bench.reporting import task
 from datasets.case import BoolArray, Case, NativeGrid
 
-MOST_AT_ONCE = 16  # cases that are made at the same time: each takes up to half a gigabyte meanwhile
 Arrays: TypeAlias = dict[str, np.ndarray[Any, Any]]
 
 
@@ -50,21 +46,7 @@ class LazyCases(Sequence[Case]):
 
     def __iter__(self) -> Iterator[Case]:
         """In order; those that follow are read, or made, at the same time, on as many cores as there are."""
-        workers = min(available_cores(), MOST_AT_ONCE)
-        if workers == 1 or len(self) < 2:
-            yield from (self[index] for index in range(len(self)))
-            return
-        yield self[0]  # alone: what all of them need, such as templates, is loaded once
-        coming = iter(range(1, len(self)))
-        with ThreadPoolExecutor(workers, thread_name_prefix="cases") as pool:
-            begun = deque(pool.submit(self.__getitem__, index) for index in islice(coming, workers))
-            try:
-                while begun:
-                    case = begun.popleft().result()
-                    begun.extend(pool.submit(self.__getitem__, index) for index in islice(coming, 1))
-                    yield case
-            finally:
-                pool.shutdown(cancel_futures=True)
+        return on_all_cores(self.__getitem__, range(len(self)))
 
     def missing(self, indices: Iterable[int]) -> list[int]:
         """Those of the indices whose case is not there yet."""
@@ -81,22 +63,15 @@ def make_ahead(cases: Sequence[Case], indices: Iterable[int]) -> None:
     Sequences that are not lazy have nothing to make.
     """
     missing = cases.missing(indices) if isinstance(cases, LazyCases) else []
-    if len(missing) < 2 or available_cores() == 1:
-        return
 
     def make(index: int) -> None:
         with suppress(Exception):
             cases[index]
 
-    with task("preparing cases", len(missing)) as tick:
-        make(missing[0])  # alone: what all of them need, such as templates, is loaded once
-        tick()
-        with ThreadPoolExecutor(min(available_cores(), MOST_AT_ONCE), thread_name_prefix="cases") as pool:
-            try:
-                for _ in pool.map(make, missing[1:]):
-                    tick()
-            finally:
-                pool.shutdown(cancel_futures=True)
+    if missing:
+        with task("preparing cases", len(missing)) as tick:
+            for _ in on_all_cores(make, missing):
+                tick()
 
 
 def kept_case(path: Path, make: Callable[[], Case]) -> Case:

@@ -10,7 +10,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-import datasets.cache
+import bench.cores
 from bench.errors import BenchError
 from datasets.cache import LazyCases, kept_case, make_ahead, read_case, write_case
 from datasets.case import Case, NativeGrid
@@ -127,7 +127,7 @@ def test_cases_kept_without_a_checksum_are_read(tmp_path: Path):
 
 @pytest.fixture
 def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datasets.cache, "available_cores", lambda: 4)
+    monkeypatch.setattr(bench.cores, "available_cores", lambda: 4)
 
 
 class Made:
