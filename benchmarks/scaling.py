@@ -5,7 +5,7 @@
 
 `measure` runs a method on the phantom's cases by Ray workers, each time anew, with cases and trained parts there
 before: seconds of scoring and evaluating, with the start of all workers but the first in it. Efficiency is set against
-the first number of workers. --workers are cores of this machine; on another cluster there are as many as it has room for.
+the first number of workers. --workers are cores of this machine; another cluster has as many as it has room for.
 
 `cost` counts the FLOPs of the preset `paper` (a multiply and an add are two) by torch's counter on tensors without
 data, on the box 80 x 96 x 80 of a brain, and multiplies by steps and cases. Seconds come from a measured training step
@@ -49,7 +49,7 @@ class Timer:
 
 
 def measure(options: argparse.Namespace) -> list[dict[str, float]]:
-    """A row for each number of workers and cases; the first of each number of cases is what the others are set against."""
+    """A row for each number of workers and of cases."""
     from bench.cluster.backend import ray_backend
     from bench.runs.bench import Bench
     from bench.runs.choice import Choice
@@ -83,7 +83,12 @@ def counted(work: Any) -> float:
 
     with FlopCounterMode(display=False) as counter:
         work()
-    return counter.get_total_flops() / 1e12
+    return float(counter.get_total_flops()) / 1e12
+
+
+def backward(output: Any) -> None:
+    """The gradient of a sum."""
+    output.sum().backward()
 
 
 def networks() -> dict[str, float]:
@@ -109,14 +114,14 @@ def networks() -> dict[str, float]:
     features = density.image_features(patches, "cpu").detach()
     embed = counted(lambda: density.image_features(patches, "cpu"))
     flow = counted(lambda: density.log_prob(patches.norms, patches.coordinates, features)) / some
-    learn = counted(lambda: density.log_prob(patches.norms, patches.coordinates, features).sum().backward()) / some
+    both = counted(lambda: backward(density.log_prob(patches.norms, patches.coordinates, features))) / some
     return {
         "score forward": counted(lambda: score(image, sigma)),
-        "score training": counted(lambda: score(image, sigma).sum().backward()),
+        "score training": counted(lambda: backward(score(image, sigma))),
         "autoencoder forward": counted(lambda: coder(image)),
-        "autoencoder training": counted(lambda: coder(image).sum().backward()),
+        "autoencoder training": counted(lambda: backward(coder(image))),
         "flow of a brain": embed + flow * BRAIN_VOXELS,
-        "flow training step": 3 * embed * msma.patches.images_per_step + learn * msma.patches.patches_per_step,
+        "flow training step": 3 * embed * msma.patches.images_per_step + both * msma.patches.patches_per_step,
     }
 
 
@@ -146,12 +151,12 @@ def costs(options: argparse.Namespace) -> list[dict[str, Any]]:
         ),
         ("fit mixture", TRAINING_CASES * mixture.noise_levels * tflop["score forward"], forward_rate, 1),
     ]
+    samplers = (configs["restoration"], configs["inpaint"])
+    restoration, inpaint = (one.runs * one.sampler.evaluations * tflop["score forward"] for one in samplers)
     per_case = {
         "spatial-msma": levels * tflop["score forward"] + tflop["flow of a brain"],
-        "restoration": configs["restoration"].runs
-        * configs["restoration"].sampler.evaluations
-        * tflop["score forward"],
-        "inpaint": configs["inpaint"].runs * configs["inpaint"].sampler.evaluations * tflop["score forward"],
+        "restoration": restoration,
+        "inpaint": inpaint,
         "ae": tflop["autoencoder forward"],
         "gradcam-msma": mixture.noise_levels * tflop["score training"],
     }
@@ -177,11 +182,11 @@ def shown(rows: list[dict[str, Any]]) -> str:
     names = list(rows[0])
     cells = [[_cell(row.get(name)) for name in names] for row in rows]
     widths = [max(len(name), *(len(line[i]) for line in cells)) for i, name in enumerate(names)]
-    lines = [[name.ljust(widths[0]) if i == 0 else name.rjust(widths[i]) for i, name in enumerate(names)]]
-    lines += [
-        [cell.ljust(widths[0]) if i == 0 else cell.rjust(widths[i]) for i, cell in enumerate(line)] for line in cells
-    ]
-    return "\n".join("  ".join(line) for line in lines)
+
+    def aligned(line: list[str]) -> str:
+        return "  ".join([line[0].ljust(widths[0]), *(cell.rjust(widths[i]) for i, cell in enumerate(line) if i)])
+
+    return "\n".join(map(aligned, [names, *cells]))
 
 
 def _cell(value: Any) -> str:

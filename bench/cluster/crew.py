@@ -34,7 +34,8 @@ class Crew:
         self.idle: list[Any] = []  # workers that have fitted
         self.fitting: dict[Any, Any] = {}  # what a fit will give -> the worker
         self.scoring: dict[Any, tuple[Any, int]] = {}  # what scoring will give -> the worker, the case's index
-        self.died: Counter[int | None] = Counter()  # index of a case -> workers that died of it; None: of a fit
+        self.died: Counter[int] = Counter()  # index of a case -> workers that died of it
+        self.unfitted = 0  # workers that died while they were fitted, one after another
 
     @property
     def workers(self) -> list[Any]:
@@ -103,14 +104,15 @@ class Crew:
         try:
             self.facts = self.ray.get(ref)
         except self._deaths as death:
-            self.died[None] += 1
-            if self.died[None] >= TRIES + self.most:
-                raise BenchError(f"{self.died[None]} workers died while they were fitted; {WHY}") from death
+            self.unfitted += 1
+            if self.unfitted >= TRIES + self.most:
+                raise BenchError(f"{self.unfitted} workers died while they were fitted; {WHY}") from death
             self.reporter.say("A worker died before it was ready: another one is begun.")
             self.ray.kill(worker)
         except self.ray.exceptions.RayTaskError as error:
             raise original(error) from None
         else:
+            self.unfitted = 0
             self.idle.append(worker)
 
     def _end_of_score(self, ref: Any) -> Outcome | None:
