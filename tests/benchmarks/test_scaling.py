@@ -25,7 +25,7 @@ def test_hours_follow_from_steps_flops_and_a_measured_step(monkeypatch, capsys) 
     rows = {row["what"]: row for row in scaling.costs(options)}
     training = rows["train score model"]
     assert training["TFLOP/s"] == pytest.approx(8 * 0.75 / 0.15)
-    # 750 000 steps of 8 images at 0.15 s, as many of 16 in twice the time: 337 500 s; 8 GPUs share the images of a step.
+    # 750 000 steps of 8 images at 0.15 s, as many of 16 in twice the time: 337 500 s; 8 GPUs share a step.
     assert [training[f"hours on {gpus}"] for gpus in (1, 8, 64)] == pytest.approx([93.75, 11.72, 11.72], abs=0.01)
     inpaint = rows["score inpaint"]  # 165 cases of 10 samples with 2000 evaluations
     assert inpaint["TFLOP"] == pytest.approx(165 * 20_000 * 0.25)
