@@ -28,7 +28,7 @@ from datasets.scans.splits import participant_subject, participants_table
 from datasets.tables import Table, read_table
 
 COMMAND = "bench prepare"
-IGNORED = f"{PAGE}\n{FIGURES}/\n*_xfm.*\n"
+IGNORED = f"{PAGE}\n{FIGURES}\n*_xfm.*\n"
 RESOLUTION = "2 mm isotropic"
 WAITING = "Not prepared yet, it belongs to another --part."
 

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,6 +46,7 @@ class Folder:
 
     splits: subject -> split, where they are named; table: the file that names them.
     notes: what else is to be said, each a sentence.
+    participants: subject -> what is known of it, such as {"age": "34.2", "sex": "F"}.
     """
 
     root: Path
@@ -54,6 +55,7 @@ class Folder:
     splits: dict[str, str] | None = None
     table: Path = Path("participants.tsv")
     notes: tuple[str, ...] = ()
+    participants: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

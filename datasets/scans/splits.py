@@ -48,6 +48,23 @@ def participant_subject(participant: str) -> str:
     return subject_of("sub-" + participant.removeprefix("sub-"))
 
 
+def described_participants(root: Path) -> dict[str, dict[str, str]]:
+    """Subject -> what a folder's table says of it: column -> value, `n/a` and empty ones left out."""
+    path = participants_table(root)
+    table = None if path is None else read_table(path)
+    if table is None or "participant_id" not in table.columns:
+        return {}
+    described: dict[str, dict[str, str]] = {}
+    for row in table.rows:
+        if participant := row.values["participant_id"]:
+            said = {name: value for name, value in row.values.items() if value and value.lower() != "n/a"}
+            described.setdefault(participant_subject(participant), {}).update(said)
+    for said in described.values():
+        said.pop("participant_id", None)
+        said.pop("split", None)
+    return described
+
+
 def named_splits(root: Path) -> tuple[NamedSplits | None, list[str]]:
     """The splits of the column `split` of root/participants.tsv, None without it; and what is said of tables.
 
