@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from bench.errors import BenchError
-from bench.files import save_nifti, write_text
+from bench.files import MNI152, save_nifti, write_text
 from bench.reporting import Reporter
 from datasets import output
 from datasets.dataset import SetAside
@@ -165,16 +165,16 @@ def _write_images(prepared: PreparedHead, target: Path, sources: dict[str, str])
     for channel, image in zip(scan.channels, scan.images, strict=True):
         path = folder / f"{start}_desc-brain_{channel}.nii.gz"
         output.describe(path, {**about, "SkullStripped": True})
-        save_nifti(path, image, scan.affine)
+        save_nifti(path, image, scan.affine, MNI152)
     masks = {"desc-brain": ("Brain", scan.brain_mask), "label-lesion": ("Lesion", scan.lesion_mask)}
     for words, (kind, mask) in masks.items():
         if mask is not None:
             path = folder / f"{start}_{words}_mask.nii.gz"
             output.describe(path, {**about, "Type": kind})
-            save_nifti(path, mask, scan.affine)
+            save_nifti(path, mask, scan.affine, MNI152)
     own = folder / f"{scan.id}_space-orig_desc-brain_mask.nii.gz"
     output.describe(own, {"Sources": uris, "Type": "Brain", "SpatialReference": uris[0]})
-    save_nifti(own, prepared.head.brain_mask, prepared.head.affine)
+    save_nifti(own, prepared.head.brain_mask, prepared.head.affine, prepared.head.space)
     from_first = folder / f"{scan.id}_from-{first}_to-{transforms.template}_mode-image_xfm.txt"
     write_text(from_first, itk_transform_text(transforms.to_raw(first)))
     for channel in others:

@@ -98,4 +98,4 @@ def _simulate_subject(files: SubjectFiles, target: Path, settings: LesionSetting
     if scan.lesion_mask is not None:
         volumes["label-lesion_mask"] = scan.lesion_mask
     for suffix, path in missing.items():
-        save_nifti(path, volumes[suffix], scan.affine)
+        save_nifti(path, volumes[suffix], scan.affine, scan.space)

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.errors import BenchError
+from bench.files import MNI152, space_of
 from datasets.case import Affine, BoolArray, FloatArray
 from datasets.preparing.bias import bias_field
 from datasets.preparing.brain import check_volume, extraction_name, found_brain, is_extracted, volume_ml
@@ -80,6 +81,7 @@ class Head:
     images: channel -> (X, Y, Z) float32 on its own grid. affines: channel -> voxel -> mm of the first channel's image,
     the rigid registration included. brain_mask, lesion_mask: (X, Y, Z) bool on the first channel's grid.
     grids: channel -> its raw grid. extraction: where the brain mask comes from, in words.
+    space: NIfTI's code of what the first affine leads to.
     """
 
     id: str
@@ -89,6 +91,7 @@ class Head:
     lesion_mask: BoolArray | None
     grids: dict[str, RawGrid]
     extraction: str
+    space: int
 
     @property
     def first(self) -> str:
@@ -159,7 +162,7 @@ def prepared_head(
     x, y, z = template.brain_mask.shape
     laid = head.scan(template_to_first @ template.affine, (x, y, z))
     return PreparedHead(
-        scan=replace(laid, affine=template.affine),
+        scan=replace(laid, affine=template.affine, space=MNI152),
         transforms=Transforms(template=template.name, template_to_first=template_to_first.tolist(), grids=head.grids),
         head=head,
         likeness=alike,
@@ -207,7 +210,7 @@ def read_head(files: SubjectFiles, settings: HeadSettings, device: str = "cpu") 
         check_coverage(seen, other_path, image, brain_mask, path)
         brain = resample(brain_mask, affine, affines[channel], other.shape)
         images[channel] = corrected(other, brain, affines[channel], other_path, settings)
-    return Head(files.id, images, affines, brain_mask, lesion_mask, grids, extraction)
+    return Head(files.id, images, affines, brain_mask, lesion_mask, grids, extraction, space_of(path))
 
 
 def raw_grid(image: FloatArray, affine: Affine, to_first: Affine) -> RawGrid:

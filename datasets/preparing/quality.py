@@ -69,5 +69,5 @@ def outliers(measured: Sequence[Quality]) -> list[list[str]]:
         spread = SD_PER_MAD * float(np.median(np.abs(values - middle)))
         for why, value in zip(reasons, values, strict=True):
             if abs(value - middle) > OUTLYING * spread > 0 and not any(text.startswith(label) for text in why):
-                why.append(f"{label} {value:.4g}{UNITS[name]}, the median is {middle:.4g}")
+                why.append(f"{label} {value:.4g}{UNITS[name]}, the median is {middle:.4g}{UNITS[name]}")
     return reasons
