@@ -241,11 +241,18 @@ def brain_of(
     if files.brain_mask is not None and settings.extraction == "auto":
         mask, words, named = drawn_mask(files.brain_mask, path, image.shape, affine), "mask", files.brain_mask
     elif settings.extraction == "auto" and is_extracted(image, affine):
-        mask, words, named = extracted_brain(image, path, affine), "extracted before", path
+        mask, words, named = filled(extracted_brain(image, path, affine)), "extracted before", path
     else:
         mask, words, named = found_brain(image, affine, path, device), extraction_name(), path
     check_volume(mask, affine, named)
     return mask, words
+
+
+def filled(mask: BoolArray) -> BoolArray:
+    """A mask without holes, such as where fluid is as dark as the background."""
+    from scipy import ndimage
+
+    return np.asarray(ndimage.binary_fill_holes(mask), dtype=bool)
 
 
 def corrected(
