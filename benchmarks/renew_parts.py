@@ -38,7 +38,9 @@ def renewed_patches(old: Settings, tensors: set[str]) -> Settings:
         return old
     if old["embedding_features"]:
         raise BenchError("The patch density has an embedding of the image whose layers are others today: train anew.")
-    kept = {name: value for name, value in old.items() if name != "embedding_width"}  # of an embedding that is not there
+    kept = {
+        name: value for name, value in old.items() if name != "embedding_width"
+    }  # of an embedding that is not there
     conditional = any(name.startswith("density.flow.base.hyper") for name in tensors)
     return {
         **kept,

@@ -105,7 +105,7 @@ class Store:
             with _alone(place, context):
                 if not place.exists():
                     self._train(place, key, component, config, context, upstream)
-        card, state = _load(place, key)
+        card, state = load_part(place, key)
         try:
             found = component.restore(config, state, context.device, upstream)
         except (KeyError, RuntimeError, ValueError) as error:
@@ -180,7 +180,7 @@ def ship(parts: Iterable[Fitted[AnyComponent]], folder: Path) -> list[Path]:
     """Copy trained parts to `folder` in half precision; gives their new folders."""
     shipped = []
     for part in parts:
-        card, state = _load(part.folder, part.component.key)
+        card, state = load_part(part.folder, part.component.key)
         half = {name: _half(tensor) for name, tensor in state.items()}
         place = folder / part.folder.name
         if place.exists():
@@ -208,8 +208,8 @@ def _write(place: Path, card: Card, state: dict[str, torch.Tensor]) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _load(place: Path, key: str) -> tuple[Card, dict[str, torch.Tensor]]:
-    """Card and weights of a folder, half precision widened to float32."""
+def load_part(place: Path, key: str | None = None) -> tuple[Card, dict[str, torch.Tensor]]:
+    """Card and weights of a folder, half precision widened to float32. BenchError when damaged, or not of this key."""
     try:
         card = Card.model_validate_json((place / CARD).read_text(encoding="utf-8"))
         if card.sha256 is not None and card.sha256 != _sha256(place / WEIGHTS):
@@ -219,7 +219,7 @@ def _load(place: Path, key: str) -> tuple[Card, dict[str, torch.Tensor]]:
         raise BenchError(
             f"The component in {place} is damaged or incomplete: remove the folder to train anew."
         ) from error
-    if card.key != key:
+    if key is not None and card.key != key:
         raise BenchError(f"The card in {place} belongs to another component: remove the folder to train anew.")
     return card, {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in state.items()}
 
