@@ -42,8 +42,8 @@ def card_text(manifest: Manifest) -> str:
             for each in one.thresholds
         ),
         "",
-        f"Masks: {one.post_processing}. A scan as a whole is scored by {one.image_score}, the mean of the top 1 % of its "
-        f"map: {one.healthy_scores[0]:.4g} to {one.healthy_scores[-1]:.4g} in healthy scans.",
+        f"Masks: {one.post_processing}. A scan as a whole is scored by {one.image_score}, the mean of the top 1 % of "
+        f"its map: {one.healthy_scores[0]:.4g} to {one.healthy_scores[-1]:.4g} in healthy scans.",
         "",
         "## Figures",
         "",

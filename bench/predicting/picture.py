@@ -21,7 +21,7 @@ Volume = npt.NDArray[np.float32]
 Plane = npt.NDArray[np.float32]
 
 MASK = "#00e5ff"
-COLOURS = "inferno"
+COLOURS = "plasma"
 DOTS_PER_INCH = 110
 PLANES = (("axial", 2, "LR"), ("coronal", 1, "LR"), ("sagittal", 0, "PA"))  # name, axis looked along, marks
 MARGIN_MM = 6.0
@@ -99,15 +99,14 @@ def drawn(answer: Answer, manifest: Manifest) -> "Figure":
         spacing = [size for i, size in enumerate(one.spacing_mm) if i != axis]
         planes = [np.take(volume, index, axis=axis).T for volume in (image, one.brain, one.scores, one.mask)]
         upper, lower = (figure.add_subplot(grid[row, column]) for row in range(2))
-        show(upper, planes[0], spacing, "gray", (0, 1))
+        for axes, white in ((upper, 1.0), (lower, 1.8)):  # dimmed under the map
+            show(axes, planes[0], spacing, "gray", (0, white))
+            mark_sides(axes, marks)
         if planes[3].any():
             upper.contour(planes[3], levels=[0.5], colors=MASK, linewidths=0.9)
-        inside = np.ma.masked_where(planes[1] < 0.5, planes[2])
-        show(lower, np.zeros_like(planes[0]), spacing, "gray", (0, 1))
-        mappable = show(lower, inside, spacing, COLOURS, colours)
-        lower.contour(planes[1], levels=[0.5], colors="0.45", linewidths=0.4)
-        upper.set_title(name, color="0.75", fontsize=8, pad=3)
-        mark_sides(upper, marks)
+        high_enough = np.ma.masked_where((planes[1] < 0.5) | (planes[2] < colours[0]), planes[2])
+        mappable = show(lower, high_enough, spacing, COLOURS, colours)
+        figure.text(upper.get_position().x0 + 0.14, 0.915, name, color="0.75", fontsize=8, ha="center")
     for y, text in ((0.69, f"{sidecar.channels[0]}, marked"), (0.245, "anomaly map")):
         figure.text(0.012, y, text, color="0.75", fontsize=8, rotation=90, va="center")
     bar = figure.colorbar(mappable, cax=figure.add_axes((0.915, 0.06, 0.014, 0.34)), extend="both")
