@@ -110,7 +110,7 @@ def alignment(scan: Scan, question: Question) -> tuple[Affine | None, Literal["n
         return None, "none", "the brain lies where the training brains lie"
     place = registration.aligned_box(scan, question.model.frame, question.model.mean_brain)
     if place is None:
-        return None, "failed", "the registration is not to be believed; the scan stays where it lies"
+        return None, "failed", "no registration makes it more like the training brains; the scan stays where it lies"
     why = "asked for" if question.align == "affine" else "the brain lies elsewhere than the training brains"
     return place, "affine", why
 

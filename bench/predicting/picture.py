@@ -77,11 +77,18 @@ def canonical_spacing_mm(affine: Affine) -> npt.NDArray[np.float64]:
 
 
 def slice_to_show(one: Shown, axis: int) -> int:
-    """The plane with the most of the mask; without a mask, the one with the highest score of the brain."""
+    """The plane with the most of the mask; without a mask, the one with the highest score.
+
+    Among those that show at least half as much brain as the fullest one: a slice off the vertex tells nothing of where
+    it is.
+    """
     across = tuple({0, 1, 2} - {axis})
-    if one.mask.any():
-        return int(one.mask.sum(axis=across).argmax())
-    return int(np.where(one.brain > 0.5, one.scores, -np.inf).max(axis=across).argmax())
+    inside = one.brain > 0.5
+    area = inside.sum(axis=across)
+    found = (one.mask > 0.5).sum(axis=across).astype(float)
+    if not found.any():
+        found = np.where(inside, one.scores, -np.inf).max(axis=across)
+    return int(np.where(area >= area.max() / 2, found, -np.inf).argmax())
 
 
 def drawn(answer: Answer, manifest: Manifest) -> "Figure":

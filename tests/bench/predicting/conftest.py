@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench import cli
+from bench.runs.tracking import Tracker
 
 SHAPE = (24, 28, 20)
 AFFINE = np.array([[2.0, 0, 0, -24], [0, 2, 0, -28], [0, 0, 2, -20], [0, 0, 0, 1]])
@@ -53,7 +54,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         write(root / "scans" / f"sub-{k}" / "anat" / f"sub-{k}_T1w.nii.gz", brain(k))
     found = Made(root / "workspace", root / "scans")
     place = ("--workspace", found.workspace, "--threads", 1)
-    run = invoke("run", "--method", "zscore", "--root", found.scans, "--lesion-load-ml", 1, *place)
+    with pytest.MonkeyPatch.context() as patch:  # MLflow takes seconds, and has tests of its own
+        patch.setattr(Tracker, "log", lambda *_: None)
+        run = invoke("run", "--method", "zscore", "--root", found.scans, "--lesion-load-ml", 1, *place)
     assert run.exit_code == 0, run.output
     exported = invoke("models", "export", "zscore", "--name", "tiny", "--licence", "Apache-2.0", *place)
     assert exported.exit_code == 0, exported.output
