@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from bench.detector import Detector
+from bench.errors import BenchError
 from bench.machine.version import versions
 from bench.models.card import median
 from bench.models.marking import marked
@@ -68,6 +69,7 @@ def answered(files: SubjectFiles, question: Question) -> Answer:
     manifest = question.model.manifest
     stamp = stamp_of(files, manifest.channels)
     scan = read_scan(files, manifest.channels)
+    check_contrast(scan, files)
     place, how, why = alignment(scan, question)
     case = preparation.prepare(scan, question.model.frame, place)
     anomaly_map, _ = timed_map(question.detector, case)
@@ -96,6 +98,15 @@ def answered(files: SubjectFiles, question: Question) -> Answer:
         stamp=stamp,
     )
     return Answer(scan, own_map, mask, sidecar)
+
+
+def check_contrast(scan: Scan, files: SubjectFiles) -> None:
+    """BenchError for an image with one value in all of the brain."""
+    for channel, image in zip(scan.channels, scan.images, strict=True):
+        if np.ptp(image[scan.brain_mask]) == 0:
+            raise BenchError(
+                f"{files.images[channel]} has one value in all of the brain, as masks have; name the scan itself."
+            )
 
 
 def alignment(scan: Scan, question: Question) -> tuple[Affine | None, Literal["none", "affine", "failed"], str]:

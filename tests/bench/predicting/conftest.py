@@ -44,7 +44,8 @@ class Made:
 
     def predict(self, *arguments: object):
         """`bench predict` with that model."""
-        return invoke("predict", *arguments, "--model", "tiny", "--workspace", self.workspace, "--threads", 1)
+        model = () if "--model" in arguments else ("--model", "tiny")
+        return invoke("predict", *arguments, *model, "--workspace", self.workspace, "--threads", 1)
 
 
 @pytest.fixture(scope="session")
