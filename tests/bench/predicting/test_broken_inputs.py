@@ -38,6 +38,13 @@ def short(path: Path) -> None:
     path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:9000]))
 
 
+def no_affine(path: Path) -> None:
+    write(path, brain(1))
+    raw = bytearray(gzip.decompress(path.read_bytes()))
+    raw[280:328] = bytes(48)  # the three rows of the sform
+    path.write_bytes(gzip.compress(bytes(raw)))
+
+
 def link(path: Path) -> None:
     path.symlink_to(path.parent / "fetched later.nii.gz")
 
@@ -69,7 +76,7 @@ BAD_SCANS = {
     "one value": (changed(np.zeros_like), "is empty: all its voxels have one value"),
     "a mask": (changed(lambda image: (image > 0).astype(np.uint8)), "has one value in all of the brain, as masks have"),
     "complex": (changed(lambda image: image.astype(np.complex64)), "holds complex64 values"),
-    "no affine": (changed(srow_x=0, srow_y=0, srow_z=0), "has no valid affine in its header"),
+    "no affine": (no_affine, "has no valid affine in its header"),
     "metres": (changed(xyzt_units=1), "m long by its header; mend its voxel size or unit"),
     "mask of another grid": (beside(np.ones((10, 10, 10), np.uint8)), "has the shape (10, 10, 10), but"),
     "mask elsewhere": (beside((brain(1) > 0).astype(np.uint8), AFFINE * 2), "has the affine"),
