@@ -18,7 +18,8 @@ from bench.component import AnyComponent, ComponentConfig, FitContext
 from bench.errors import BenchError
 from bench.files import write_text
 from bench.reporting import SilentReporter
-from bench.runs.store import CARD, WEIGHTS, Card, Store, component_key
+from bench.runs.shipped import CARD, WEIGHTS
+from bench.runs.store import Card, Store, component_key
 from bench.settings import validated
 from datasets.fingerprint import file_hash
 from methods.diffusion.config import ScoreModelConfig

@@ -106,6 +106,6 @@ def print_models(workspace: "Workspace") -> None:
         except BenchError as problem:
             typer.echo(f"{name}: {problem}", err=True)
             continue
-        cohort = f"{one.cohort.train} healthy scans of {one.cohort.dataset}"
-        facts = [f"{one.method} for {' and '.join(one.channels)}", f"learned from {cohort}", one.licence, model.where]
+        what = f"{one.method} for {' and '.join(one.channels)}"
+        facts = [what, f"learned from {one.cohort.learned_from}", one.licence, model.where]
         typer.echo(f"{name:<{wide}}  {'; '.join(facts)}")

@@ -70,3 +70,31 @@ def export(
         manifest = export_model(Bench(workspace, view), folder, labels, target, chosen_device(device))
     typer.echo(f"{manifest.name}: {target}, {len(manifest.parts)} trained parts of {folder}")
     typer.echo(f"next: bench predict SCANS OUT --model {manifest.name if to is None else target}")
+
+
+@command("pull", models)
+def pull(
+    model_id: Annotated[str, typer.Argument(metavar="ID", help="Of a hub, as somebody/ixi-t1w.")],
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit; the newest if not given.")] = None,
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
+) -> None:
+    """Fetch a model from a hub into the workspace (extra `hub`)."""
+    from bench.models.hub import pulled
+
+    model = pulled(model_id, workspace.models, revision)
+    typer.echo(f"{model.manifest.name}: {model.folder}, {model.manifest.licence}")
+    typer.echo(f"next: bench predict SCANS OUT --model {model.manifest.name}")
+
+
+@command("push", models)
+def push(
+    name: Annotated[str, typer.Argument(help="A model's name or folder.")],
+    model_id: Annotated[str, typer.Argument(metavar="ID", help="Of a hub, as somebody/ixi-t1w.")],
+    public: Annotated[bool, typer.Option("--public", help="Show it to everybody at once.")] = False,
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
+) -> None:
+    """Send a model to a hub (extra `hub`); you alone see it there unless --public."""
+    from bench.models.hub import pushed
+    from bench.models.library import named_model
+
+    typer.echo(pushed(named_model(workspace, name), model_id, private=not public))

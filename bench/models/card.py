@@ -27,8 +27,7 @@ def card_text(manifest: Manifest) -> str:
         "",
         "## Learned from",
         "",
-        f"{one.cohort.train} healthy training scans of the dataset {one.cohort.dataset}; thresholds and scores are "
-        f"those of {one.cohort.validation} other healthy scans of it.",
+        f"{one.cohort.learned_from}; thresholds and scores are those of {one.cohort.validation} other healthy scans.",
         "",
         *(f"- {key}: {value}" for key, value in one.cohort.description.items()),
         "",

@@ -22,6 +22,7 @@ from bench.models.manifest import (
     Part,
     Space,
     Threshold,
+    part_checksum,
     write_manifest,
 )
 from bench.models.marking import IN_WORDS, marked
@@ -33,12 +34,10 @@ from bench.runs.datasets import reopened_dataset
 from bench.runs.presets import nested
 from bench.runs.run_folder import RunFolder, load_map
 from bench.runs.scoring import FittedDetector, fitted_detector, score_validation
-from bench.runs.store import WEIGHTS
 from bench.runs.workspace import DatasetLayout, RunLayout, Workspace
 from bench.settings import validated
 from datasets.case import Affine, Case, Cases, FloatArray, NativeGrid, ScoreArray
 from datasets.dataset import Dataset
-from datasets.fingerprint import file_hash
 from datasets.preparing.grids import same_grid
 from datasets.preparing.preparation import SPACING_MM, extent
 from datasets.preparing.registration import mean_brain
@@ -91,6 +90,7 @@ def export_model(bench: Bench, run: Path, labels: Labels, target: Path, device: 
     kind = method(folder.record.method)
     config = validated(kind.Config, nested(folder.record.config), f"{folder.record_file}")
     fitted = fitted_detector(kind, config, dataset, bench.store, folder.record.seed, device, bench.reporter)
+    shipped = bench.store.shipped
     with tempfile.TemporaryDirectory(dir=_made(target.parent), prefix=".model-") as scratch:
         place = Path(scratch, "model")
         place.mkdir()
@@ -105,7 +105,7 @@ def export_model(bench: Bench, run: Path, labels: Labels, target: Path, device: 
             channels=dataset.channels,
             space=space_of(dataset.train),
             cohort=cohort_of(dataset, labels),
-            parts=copied_parts(fitted.parts, place),
+            parts=copied_parts(fitted.parts, place, shipped if shipped in target.resolve().parents else None),
             post_processing=IN_WORDS,
             thresholds=(),
             image_score=IMAGE_SCORE,
@@ -158,17 +158,19 @@ def finished_result(folder: RunFolder) -> RunResult:
     return max(finished, key=lambda one: one.created)
 
 
-def copied_parts(fitted: tuple[Fitted[AnyComponent], ...], place: Path) -> tuple[Part, ...]:
-    """Copy trained parts into the model, each once."""
+def copied_parts(fitted: tuple[Fitted[AnyComponent], ...], place: Path, beside: Path | None) -> tuple[Part, ...]:
+    """Copy trained parts into the model, each once.
+
+    beside: shipped weights that the model will lie among; parts of theirs are named and not copied.
+    """
     parts = {}
     for one in fitted:
-        folder = place / PARTS / one.folder.name
-        if one.folder.name not in parts:
-            shutil.copytree(one.folder, folder)
-            for path in folder.iterdir():
-                path.chmod(0o644)
+        if one.folder.name in parts:
+            continue
+        if one.folder.parent != beside:
+            shutil.copytree(one.folder, place / PARTS / one.folder.name, copy_function=shutil.copyfile)
         parts[one.folder.name] = Part(
-            component=one.component.name, folder=folder.name, sha256=file_hash(folder / WEIGHTS)
+            component=one.component.name, folder=one.folder.name, sha256=part_checksum(one.folder)
         )
     return tuple(parts.values())
 
@@ -214,7 +216,8 @@ def cohort_of(dataset: Dataset, labels: Labels) -> Cohort:
         training_fingerprint=dataset.training_fingerprint,
         train=len(dataset.train),
         validation=len(dataset.validation),
-        description={**told, **({"who": labels.cohort} if labels.cohort else {})},
+        description=told,
+        who=labels.cohort,
     )
 
 

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.discovery import nearest
 from bench.errors import BenchError, shortened
 from bench.models.manifest import MANIFEST, Manifest, read_manifest
-from bench.models.model import Model
-from bench.runs.store import shipped_folder
+from bench.runs.shipped import shipped_folder
 from bench.runs.workspace import Workspace
+
+if TYPE_CHECKING:
+    from bench.models.model import Model
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,10 @@ def found_models(workspace: Workspace) -> dict[str, Found]:
     return dict(sorted(found.items()))
 
 
-def named_model(workspace: Workspace, name: str) -> Model:
+def named_model(workspace: Workspace, name: str) -> "Model":
     """The model of that name, or in that folder. BenchError, with the nearest name, for none."""
+    from bench.models.model import Model  # seconds to import
+
     found = found_models(workspace)
     if name in found:
         return Model.open(found[name].folder)

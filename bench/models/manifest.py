@@ -2,16 +2,20 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import BenchError
 from bench.files import visible_files, write_text
+from bench.runs.shipped import CARD, WEIGHTS
+from datasets.fingerprint import file_hash, fingerprint
 
 MANIFEST = "model.json"
 FALSE_POSITIVE_RATES = (0.05, 0.01)  # for which every model has a threshold
 
+# Names become folders: nothing that would lead out of where models are kept.
+FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 Row = tuple[float, float, float, float]
 Matrix = tuple[Row, Row, Row, Row]
 Side = tuple[float, float, float]
@@ -47,8 +51,8 @@ class Part(_Facts):
     """A trained part: what it is, and the name of its folder among the model's parts or the shipped weights."""
 
     component: str
-    folder: str
-    sha256: str = Field(description="of its weights")
+    folder: FolderName
+    sha256: str = Field(description="of its card and weights")
 
 
 class Threshold(_Facts):
@@ -70,13 +74,19 @@ class Cohort(_Facts):
     train: int
     validation: int = Field(description="healthy scans that thresholds and healthy scores come from")
     description: dict[str, str] = {}
+    who: str = Field("", description="they, in words")
+
+    @property
+    def learned_from(self) -> str:
+        """Such as "64 healthy scans of the dataset phantom"."""
+        return f"{self.train} healthy scans" + (f" ({self.who})" if self.who else f" of the dataset {self.dataset}")
 
 
 class Manifest(_Facts):
     """A model. Nothing in it depends on the method: `config` is what the method's own class takes."""
 
     schema_version: Literal[1] = 1
-    name: str
+    name: FolderName
     title: str
     method: str
     preset: str | None
@@ -96,7 +106,7 @@ class Manifest(_Facts):
     attribution: str = Field("", description="who is to be named wherever the weights go")
     versions: dict[str, str] = Field(description="of what made it: bench, its commit, python, torch")
     created: str = Field(description="UTC, ISO 8601")
-    checksum: str = Field("", description="SHA-256 over its other files and the rest of this one")
+    checksum: str = Field("", description="SHA-256 over its files and the rest of this one, see `checksum`")
 
     def threshold(self, false_positive_rate: float) -> Threshold:
         """The one for that rate. BenchError that names those there are."""
@@ -134,10 +144,17 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
 
 
 def checksum(folder: Path, manifest: Manifest) -> str:
-    """SHA-256 (64 hex digits) over names and contents of a model's files, and the manifest but for its checksum."""
+    """SHA-256 (64 hex digits) over names and contents of a model's files, and the manifest but for its checksum.
+
+    Of parts, which may lie elsewhere, the manifest holds what `part_checksum` gives.
+    """
     digest = hashlib.sha256(manifest.model_copy(update={"checksum": ""}).model_dump_json().encode())
-    for path in visible_files(folder, "**/*"):
+    for path in visible_files(folder, "*"):
         if path.is_file() and path != folder / MANIFEST:
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            digest.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
+            digest.update(f"{path.name} {file_hash(path)}\n".encode())
     return digest.hexdigest()
+
+
+def part_checksum(folder: Path) -> str:
+    """SHA-256 of a part's card and weights. BenchError when one is missing."""
+    return fingerprint({name: file_hash(folder / name) for name in (CARD, WEIGHTS)})

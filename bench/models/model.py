@@ -14,9 +14,10 @@ from bench.component import AnyComponent, ComponentConfig, ComponentT, FitContex
 from bench.detector import Detector
 from bench.errors import BenchError, reason
 from bench.files import read_mask, read_volume
-from bench.models.manifest import Manifest, Part, checksum, read_manifest
+from bench.models.manifest import Manifest, Part, checksum, part_checksum, read_manifest
 from bench.reporting import Reporter
-from bench.runs.store import load_part, shipped_folder
+from bench.runs.shipped import shipped_folder
+from bench.runs.store import load_part
 from bench.settings import validated
 from datasets.case import NativeGrid
 from datasets.preparing.preparation import Frame
@@ -38,7 +39,10 @@ class Model:
     def open(cls, folder: Path) -> "Model":
         """A model whose files are what was written. BenchError for a folder that is none, or was changed."""
         manifest = read_manifest(folder)
-        if manifest.checksum != checksum(folder, manifest):
+        parts = {part.folder: part_checksum(part_folder(folder, part)) for part in manifest.parts}
+        if manifest.checksum != checksum(folder, manifest) or any(
+            parts[part.folder] != part.sha256 for part in manifest.parts
+        ):
             raise BenchError(f"{folder} is damaged or was changed, its checksum differs: fetch or export it anew.")
         return cls(folder, manifest)
 

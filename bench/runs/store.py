@@ -23,10 +23,8 @@ from bench.component import AnyComponent, Component, ComponentConfig, ComponentT
 from bench.errors import BenchError
 from bench.files import write_text
 from bench.interface import type_arguments
+from bench.runs.shipped import CARD, WEIGHTS, shipped_folder
 from bench.temporary import TRAINING, temporary_path
-
-WEIGHTS = "weights.safetensors"
-CARD = "card.json"
 
 
 class Card(BaseModel):
@@ -51,12 +49,6 @@ class Card(BaseModel):
     fit_s: float
     sha256: str | None = Field(None, description="of the weights' file; None in older cards")
     figures: dict[str, float] = Field(validation_alias=AliasChoices("figures", "numbers"))  # "numbers": older cards
-
-
-def shipped_folder() -> Path | None:
-    """The components that come with the package: bench/weights when installed, weights/ in a checkout."""
-    package = Path(__file__).parents[1]
-    return next((f for f in (package / "weights", package.parent / "weights") if f.is_dir()), None)
 
 
 def component_key(

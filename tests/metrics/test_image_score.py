@@ -25,5 +25,5 @@ def test_refuses_an_empty_brain_and_a_share_that_is_none():
     scores = np.zeros((4, 4, 4))
     with pytest.raises(ValueError, match="brain mask is empty"):
         image_score(scores, scores > 0)
-    with pytest.raises(ValueError, match="within 0..1"):
+    with pytest.raises(ValueError, match=r"within 0..1"):
         image_score(scores, scores == 0, share=0)

@@ -110,7 +110,10 @@ BAD_COMMANDS = {
     "out is a file": (["good.nii.gz", "file"], "file is no folder: name another one"),
     "out holds others' files": (["good.nii.gz", "full"], "full holds files that `bench predict` did not make"),
     "no such model": (["good.nii.gz", "out", "--model", "tinny"], "There is no model 'tinny', did you mean 'tiny'?"),
-    "a folder that is no model": (["good.nii.gz", "out", "--model", "empty"], "empty is no model, it has no model.json"),
+    "a folder that is no model": (
+        ["good.nii.gz", "out", "--model", "empty"],
+        "empty is no model, it has no",
+    ),
     "no such threshold": (["good.nii.gz", "out", "--fpr", "0.02"], "has no threshold for --fpr 0.02: take 0.05, 0.01"),
     "a mask": (["good_mask.nii.gz", "out"], "good_mask.nii.gz is a mask by its name; name the scan"),
 }

@@ -10,7 +10,6 @@ import pytest
 from bench.models.manifest import read_manifest
 from bench.predicting.sidecar import read_sidecar
 from datasets.preparing import registration
-
 from tests.bench.predicting.conftest import AFFINE, brain, invoke, write
 
 

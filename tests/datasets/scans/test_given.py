@@ -86,5 +86,5 @@ def test_what_is_not_there_is_refused(scans, tmp_path):
     with pytest.raises(BenchError, match="holds no NIfTI image"):
         given_scans([tmp_path / "empty"], T1W)
     (tmp_path / "a.dcm").write_bytes(b"DICM")
-    with pytest.raises(BenchError, match="only .nii and .nii.gz are read"):
+    with pytest.raises(BenchError, match=r"only .nii and .nii.gz are read"):
         given_scans([tmp_path / "a.dcm"], T1W)
