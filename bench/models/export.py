@@ -185,27 +185,23 @@ def write_template(place: Path, dataset: Dataset) -> None:
 
 def space_of(train: Cases) -> Space:
     """The box of the training cases, and where their brains lie if all share one grid."""
-    first = train[0]
-    shape = first.brain_mask.shape
-    brains = []
+    shape, affine = train[0].brain_mask.shape, train[0].affine
+    brains, sizes_ml, shared = [], [], True
     for case in train:
-        native = case.native or NativeGrid(shape, case.affine)
-        if not same_grid(shape, case.affine, shape, first.affine):
-            return Space(shape=shape, spacing_mm=SPACING_MM, affine=None)
-        brains.append((extent(case.brain_mask, case.affine), native))
-    usual = brains[0][1]
-    home = Home.of([one for one, _ in brains])
-    shared = all(same_grid(one.shape, one.affine, usual.shape, usual.affine) for _, one in brains)
-    return Space.model_validate(
-        {
-            "shape": shape,
-            "spacing_mm": SPACING_MM,
-            "affine": matrix(first.affine),
-            "lowest_mm": home.lowest_mm.tolist(),
-            "highest_mm": home.highest_mm.tolist(),
-            "training_grid": {"shape": usual.shape, "affine": matrix(usual.affine)} if shared else None,
-        }
-    )
+        brains.append(extent(case.brain_mask, case.affine))
+        sizes_ml.append(float(case.brain_mask.sum()) * SPACING_MM**3 / 1000)
+        shared = shared and same_grid(shape, case.affine, shape, affine)
+    space: dict[str, object] = {
+        "shape": shape,
+        "spacing_mm": SPACING_MM,
+        "affine": matrix(affine) if shared else None,
+        "brain_ml": (round(min(sizes_ml), 1), round(max(sizes_ml), 1)),
+    }
+    if shared:
+        home, grid = Home.of(brains), train[0].native or NativeGrid(shape, affine)
+        space["lowest_mm"], space["highest_mm"] = home.lowest_mm.tolist(), home.highest_mm.tolist()
+        space["training_grid"] = {"shape": grid.shape, "affine": matrix(grid.affine)}
+    return Space.model_validate(space)
 
 
 def cohort_of(dataset: Dataset, labels: Labels) -> Cohort:

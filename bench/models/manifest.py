@@ -13,6 +13,7 @@ from datasets.fingerprint import file_hash, fingerprint
 
 MANIFEST = "model.json"
 FALSE_POSITIVE_RATES = (0.05, 0.01)  # for which every model has a threshold
+FAR = 3.0  # ranges of the healthy scores
 
 # Names become folders: nothing that would lead out of where models are kept.
 FolderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
@@ -45,6 +46,7 @@ class Space(_Facts):
     lowest_mm: tuple[Side, Side] | None = None
     highest_mm: tuple[Side, Side] | None = None
     training_grid: Grid | None = Field(None, description="of the training scans, if they share one")
+    brain_ml: tuple[float, float] = Field(description="smallest and largest training brain, in that box")
 
 
 class Part(_Facts):
@@ -115,6 +117,12 @@ class Manifest(_Facts):
                 return one
         there_are = ", ".join(f"{one.false_positive_rate:g}" for one in self.thresholds)
         raise BenchError(f"The model {self.name} has no threshold for --fpr {false_positive_rate:g}: take {there_are}.")
+
+    @property
+    def far_score(self) -> float:
+        """A score beyond which a scan is of another kind: above the highest healthy one by thrice their range."""
+        lowest, highest = self.healthy_scores[0], self.healthy_scores[-1]
+        return highest + FAR * (highest - lowest)
 
     def percentile(self, score: float) -> float:
         """Share of the healthy scans with a lower score, in percent."""

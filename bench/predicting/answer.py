@@ -21,7 +21,7 @@ from bench.predicting.sidecar import (
     VolumeFacts,
 )
 from bench.runs.scoring import timed_map
-from datasets.case import Affine, BoolArray, FloatArray
+from datasets.case import Affine, BoolArray, Case, FloatArray
 from datasets.fingerprint import fingerprint
 from datasets.preparing import preparation, registration
 from datasets.preparing.preparation import Scan
@@ -32,6 +32,7 @@ from datasets.scans.reading import read_scan
 from metrics.components import components
 from metrics.image_score import NAME, image_score
 
+BRAIN_MARGIN = 0.1  # by which a brain may be smaller or larger than all training brains
 NEIGHBOURS: Literal[26] = 26  # of a voxel, where components of the mask are counted
 
 
@@ -94,10 +95,29 @@ def answered(files: SubjectFiles, question: Question) -> Answer:
             percentile=round(manifest.percentile(score), 1),
             healthy_scans=len(manifest.healthy_scores),
         ),
+        warnings=warnings(case, score, question.model),
         seconds=round(time.perf_counter() - start, 1),
         stamp=stamp,
     )
     return Answer(scan, own_map, mask, sidecar)
+
+
+def warnings(case: Case, score: float, model: Model) -> list[str]:
+    """What makes a map hard to believe, each a sentence."""
+    found = []
+    smallest_ml, largest_ml = model.manifest.space.brain_ml
+    brain_ml = float(case.brain_mask.sum()) * model.manifest.space.spacing_mm**3 / 1000
+    if not smallest_ml * (1 - BRAIN_MARGIN) <= brain_ml <= largest_ml * (1 + BRAIN_MARGIN):
+        found.append(
+            f"The brain mask is drawn otherwise than those learned from: {brain_ml:.0f} ml in the model's box, where "
+            f"they have {smallest_ml:.0f} to {largest_ml:.0f}; its rim will stand out."
+        )
+    if score > model.manifest.far_score:
+        found.append(
+            "The score is far above that of all healthy scans: another scanner, contrast or brain mask explains that "
+            "sooner than a lesion does."
+        )
+    return found
 
 
 def check_contrast(scan: Scan, files: SubjectFiles) -> None:

@@ -14,7 +14,7 @@ from leaderboard.sharing import csv_cell
 
 COLUMNS = (
     *("participant_id", "image_score", "percentile", "marked_ml", "components", "largest_ml", "brain_ml"),
-    *("alignment", "seconds"),
+    *("alignment", "warnings", "seconds"),
 )
 
 
@@ -43,6 +43,7 @@ def table_text(sidecars: list[Sidecar]) -> str:
                 volumes.largest_ml,
                 volumes.brain_ml,
                 one.alignment.how,
+                csv_cell(" ".join(one.warnings)) or "n/a",
                 one.seconds,
             ]
         )

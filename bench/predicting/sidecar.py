@@ -71,6 +71,7 @@ class Sidecar(_Facts):
     alignment: AlignmentFacts
     volumes: VolumeFacts
     image_score: ImageScore
+    warnings: list[str] = Field(description="what makes the map hard to believe")
     seconds: float
     stamp: str
 
