@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,6 +46,7 @@ class Folder:
 
     splits: subject -> split, where they are named; table: the file that names them.
     notes: what else is to be said, each a sentence.
+    participants: subject -> what is known of it, such as {"age": "34.2", "sex": "F"}.
     """
 
     root: Path
@@ -54,6 +55,7 @@ class Folder:
     splits: dict[str, str] | None = None
     table: Path = Path("participants.tsv")
     notes: tuple[str, ...] = ()
+    participants: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -184,8 +186,9 @@ def subject_files(case_id: str, found: list[Placed]) -> SubjectFiles:
     t2w_images = [one for one in own if one.is_channel("T2w") and (one.name.space or OWN) == space]
     t2w = only_one(case_id, "T2w image", t2w_images)
     brain_masks = in_space([one for one in found if one.role == "brain mask"], space)
-    own_brain_masks = [one for one in brain_masks if not one.derivative]
-    brain_mask = only_one(case_id, "brain mask", own_brain_masks or brain_masks)
+    brain_masks = [one for one in brain_masks if not one.derivative] or brain_masks
+    called_so = [one for one in brain_masks if one.name.suffix.lower() != "bet"]
+    brain_mask = only_one(case_id, "brain mask", called_so or brain_masks)
     lesion_mask = lesion_mask_of(case_id, t1w, found)
     return SubjectFiles(
         id=case_id,
