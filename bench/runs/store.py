@@ -23,10 +23,8 @@ from bench.component import AnyComponent, Component, ComponentConfig, ComponentT
 from bench.errors import BenchError
 from bench.files import write_text
 from bench.interface import type_arguments
+from bench.runs.shipped import CARD, WEIGHTS, shipped_folder
 from bench.temporary import TRAINING, temporary_path
-
-WEIGHTS = "weights.safetensors"
-CARD = "card.json"
 
 
 class Card(BaseModel):
@@ -52,12 +50,6 @@ class Card(BaseModel):
     sha256: str | None = Field(None, description="of the weights' file; None in older cards")
     figures: dict[str, float] = Field(validation_alias=AliasChoices("figures", "numbers"))  # "numbers": older cards
     speed: dict[str, float] = Field(default_factory=dict, description="of the training: examples a second, GPU use")
-
-
-def shipped_folder() -> Path | None:
-    """The components that come with the package: bench/weights when installed, weights/ in a checkout."""
-    package = Path(__file__).parents[1]
-    return next((f for f in (package / "weights", package.parent / "weights") if f.is_dir()), None)
 
 
 def component_key(
@@ -107,7 +99,7 @@ class Store:
                 if context.together.agreed(not place.exists()):
                     self._train(place, key, component, config, context, upstream)
         assert place is not None
-        card, state = _load(place, key)
+        card, state = load_part(place, key)
         try:
             found = component.restore(config, state, context.device, upstream)
         except (KeyError, RuntimeError, ValueError) as error:
@@ -193,7 +185,7 @@ def ship(parts: Iterable[Fitted[AnyComponent]], folder: Path) -> list[Path]:
     """Copy trained parts to `folder` in half precision; gives their new folders."""
     shipped = []
     for part in parts:
-        card, state = _load(part.folder, part.component.key)
+        card, state = load_part(part.folder, part.component.key)
         half = {name: _half(tensor) for name, tensor in state.items()}
         place = folder / part.folder.name
         if place.exists():
@@ -221,8 +213,8 @@ def _write(place: Path, card: Card, state: dict[str, torch.Tensor]) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _load(place: Path, key: str) -> tuple[Card, dict[str, torch.Tensor]]:
-    """Card and weights of a folder, half precision widened to float32."""
+def load_part(place: Path, key: str | None = None) -> tuple[Card, dict[str, torch.Tensor]]:
+    """Card and weights of a folder, half precision widened to float32. BenchError when damaged, or not of this key."""
     try:
         card = Card.model_validate_json((place / CARD).read_text(encoding="utf-8"))
         if card.sha256 is not None and card.sha256 != _sha256(place / WEIGHTS):
@@ -232,7 +224,7 @@ def _load(place: Path, key: str) -> tuple[Card, dict[str, torch.Tensor]]:
         raise BenchError(
             f"The component in {place} is damaged or incomplete: remove the folder to train anew."
         ) from error
-    if card.key != key:
+    if key is not None and card.key != key:
         raise BenchError(f"The card in {place} belongs to another component: remove the folder to train anew.")
     return card, {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in state.items()}
 
