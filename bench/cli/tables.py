@@ -62,53 +62,40 @@ def compare(
 
 @command("figure")
 def figure(
-    output: Annotated[Path, typer.Argument(help="Path to write; .png and .pdf are put to it.")],
+    output: Annotated[Path, typer.Argument(help="Path to write; .png, .pdf and .svg are put to it.")],
     board: BoardOptions,
     kind: Annotated[
-        Literal["maps", "lesion-volume", "froc"],
+        Literal["maps", "metrics", "ranks", "differences", "tradeoff", "lesion-volume", "froc", "all"],
         typer.Option(
-            help="maps: methods' maps over slices; lesion-volume: share of lesions found by their size; froc: that "
-            "share against false components per case, as numbers, too."
+            help="maps: methods' maps over slices; metrics: means with intervals; ranks: places over bootstrap draws; "
+            "differences: paired, to the first; tradeoff: metrics over time; lesion-volume: share of lesions found by "
+            "their size; froc: that share against false components per case, as numbers, too; all: OUTPUT-maps and "
+            "so on."
         ),
     ] = "maps",
     count: Annotated[int | None, typer.Option(min=1, help="How many cases to draw, of --kind maps; 4.")] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Draw cases of --kind maps at random; the first ones if not given.")
     ] = None,
+    metric: MetricNames = None,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Draw finished runs."""
-    if kind != "maps" and (count is not None or seed is not None):
+    if kind not in ("maps", "all") and (count is not None or seed is not None):
         raise BenchError(f"--count and --seed choose cases of --kind maps: leave them out with {kind}.")
 
+    from bench.cli.console import reporter
+    from bench.runs.figures import Drawing
     from leaderboard.figures.saving import beside
     from leaderboard.table import build_table
 
     beside(output, ".png")  # is refused before the work, if it is
     runs = _runs(workspace)
-    table = build_table(list(runs.values()), board.choice())
-    if kind == "lesion-volume":
-        from leaderboard.figures.lesion_volume import draw_sensitivity, sensitivities
-
-        paths = draw_sensitivity(sensitivities(list(runs.values()), board.choice()), output)
-    else:
-        from bench.runs.datasets import reopened_dataset
-        from leaderboard.figures.maps import draw_cases, map_folders
-
-        folders = map_folders(list(runs), table)
-        cases = reopened_dataset(workspace, workspace.dataset(table.dataset, table.dataset_fingerprint))
-        if kind == "maps":
-            paths = draw_cases(cases, folders, output, count or 4, seed)
-        else:
-            from bench.cli.console import reporter
-            from bench.runs.froc import froc_curves
-            from leaderboard.figures.froc import save_froc
-
-            with reporter() as view:
-                curves = froc_curves(cases, folders, options.chosen_protocol(table.protocol.partition("@")[0]), view)
-            paths = save_froc(curves, output)
-    for path in paths:
-        typer.echo(f"wrote {path}")
+    table = build_table(list(runs.values()), board.choice(), metric)
+    with reporter() as view:
+        drawing = Drawing(workspace, runs, table, view, count or 4, seed)
+        for path in drawing.draw_all(output) if kind == "all" else drawing.draw(kind, output):
+            view.say(f"wrote {path}")
 
 
 def _runs(workspace: "Workspace") -> "dict[Path, RunResult]":
