@@ -8,7 +8,7 @@ import numpy as np
 
 from leaderboard import statistics
 from leaderboard.colours import Style
-from leaderboard.figures.style import MUTED, marked, name_rows, plain
+from leaderboard.figures.style import MUTED, head, marked, name_rows, one_line_name, plain
 from leaderboard.grid import heading
 from leaderboard.ranking import paired_values
 from leaderboard.row import Row
@@ -75,7 +75,7 @@ def draw_differences(
         )
     name_rows(axes, shown)
     better = {"lower": "← better", "higher": "better →", None: ""}[metric.direction]
-    axes.set(xlabel=f"difference to {first.method}   {better}")
-    axes.set_title(heading(metric).text, loc="left")
+    axes.set(xlabel=f"difference to {one_line_name(first)}   {better}")
+    head(axes, heading(metric).text)
     axes.margins(x=0.12)
     plain(axes, "x")

@@ -13,7 +13,7 @@ from bench.errors import BenchError
 from bench.files import write_json, write_text
 from leaderboard.colours import Style
 from leaderboard.figures.saving import beside, save_figure
-from leaderboard.figures.style import add_legend, entitle, legend_name, lined, panels, plain
+from leaderboard.figures.style import add_legend, entitle, head, legend_name, lined, panels, plain
 from leaderboard.row import Row
 from leaderboard.sharing import csv_cell
 from leaderboard.statistics import RESAMPLES
@@ -116,5 +116,5 @@ def draw_froc(
     axes.minorticks_off()
     axes.set(xlabel="false components per case, at most", ylabel="share of lesions found", ylim=(-0.02, 1.02))
     axes.set_xlim(0, RANGE[1])
-    axes.set_title("Free-response ROC", loc="left")
+    head(axes, "Free-response ROC")
     plain(axes, "y")

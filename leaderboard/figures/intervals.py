@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from leaderboard.colours import Style
-from leaderboard.figures.style import MUTED, marked, name_rows, plain
+from leaderboard.figures.style import MUTED, head, marked, name_rows, plain
 from leaderboard.grid import heading
 from leaderboard.row import Row
 from metrics.metric import Metric
@@ -29,7 +29,7 @@ def draw_intervals(axes: "Axes", rows: Sequence[Row], metric: Metric, styles: Ma
             axes.plot([cell.interval.low, cell.interval.high], [y, y], color=style.light, linewidth=1.6)
         axes.plot([cell.mean], [y], zorder=3, **marked(style, 5))
     name_rows(axes, rows)
-    axes.set_title(heading(metric).text, loc="left")
+    head(axes, heading(metric).text)
     if not metric.unit:
         axes.set_xlim(-0.02, 1.02)
     plain(axes, "x")

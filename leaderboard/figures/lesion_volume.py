@@ -11,7 +11,7 @@ from bench.errors import BenchError
 from bench.results import RunResult
 from leaderboard.colours import Style
 from leaderboard.figures.saving import save_figure
-from leaderboard.figures.style import add_legend, entitle, legend_name, lined, marked, panels, plain
+from leaderboard.figures.style import add_legend, entitle, head, legend_name, lined, marked, panels, plain
 from leaderboard.row import Row
 from leaderboard.selection import NEWEST, BoardChoice, choose_board, entries
 from leaderboard.statistics import Interval
@@ -117,5 +117,5 @@ def draw_sensitivity(
     first = next(iter(bins.values()))
     axes.set_xticks(range(len(first)), [f"{one}\nn = {one.lesions}" for one in first])
     axes.set(xlabel="lesion volume in ml, and how many lesions", ylabel="share of lesions found", ylim=(-0.02, 1.02))
-    axes.set_title("Sensitivity by lesion volume", loc="left")
+    head(axes, "Sensitivity by lesion volume")
     plain(axes, "y")

@@ -4,7 +4,6 @@ What is shown is not chosen by eye: the first cases (or a seeded draw), and of e
 largest lesion area.
 """
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +25,12 @@ from leaderboard.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 Plane = npt.NDArray[np.float32]
 
 LESIONS = "#00e5d0"  # not among the colours of the maps
-COLOURS = "inferno"
 WRAPPED = 5  # panels in a row, of one case alone
 MARGIN_IN = 0.3
 LOW, HIGH = 90.0, 99.9  # percentiles of a case's brain scores between which the colours run
@@ -171,7 +170,7 @@ def draw_slices(slices: Sequence[Slice], title: str = "") -> "Figure":
     _mark_sides(all_axes[0])
     _add_scale(figure, all_axes)
     alone = f" · {slices[0].case_id}" if len(slices) == 1 else f" · {len(slices)} of them shown"
-    entitle(figure, _wrapped(f"{title}{alone}" if title else alone.removeprefix(" · "), width))
+    entitle(figure, f"{title}{alone}" if title else alone.removeprefix(" · "))
     return figure
 
 
@@ -181,10 +180,6 @@ def _title(one: Slice, name: str | None) -> str:
     method, _, settings = name.partition(":")
     shown = [setting.rpartition(".")[2] for setting in settings.split(",") if setting]
     return "\n".join([method, *shown[:1]]) + (f" +{len(shown) - 1}" if len(shown) > 1 else "")
-
-
-def _wrapped(text: str, width_in: float) -> str:
-    return "\n".join(textwrap.wrap(text, max(20, int(width_in * 19))))
 
 
 def _show(axes: "Axes", one: Slice, name: str | None) -> None:
@@ -197,9 +192,19 @@ def _show(axes: "Axes", one: Slice, name: str | None) -> None:
     if name is not None:
         scores = one.maps[name]
         over = np.where((one.brain > 0) & (scores > 0), scores, np.nan)
-        axes.imshow(over.T, origin="lower", cmap=COLOURS, vmin=0, vmax=1, alpha=0.85, interpolation="nearest")
+        axes.imshow(over.T, origin="lower", cmap=_colours(), vmin=0, vmax=1, interpolation="nearest")
     if one.lesions.any():
         axes.contour(one.lesions.T, levels=[0.5], colors=LESIONS, linewidths=0.6)
+
+
+def _colours() -> "Colormap":
+    """Inferno without its black end, which would read as a hole in the scan; the lowest scores let the scan through."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    colours = colormaps["inferno"](np.linspace(0.3, 1.0, 256))
+    colours[:, 3] = np.linspace(0.45, 1.0, 256)
+    return ListedColormap(colours)
 
 
 def _add_scale(figure: "Figure", all_axes: "list[Axes]") -> None:
@@ -207,7 +212,7 @@ def _add_scale(figure: "Figure", all_axes: "list[Axes]") -> None:
     from matplotlib.cm import ScalarMappable
 
     bar = figure.colorbar(
-        ScalarMappable(cmap=COLOURS), ax=all_axes, location="bottom", shrink=0.25, pad=0.02, ticks=[0, 1], aspect=24
+        ScalarMappable(cmap=_colours()), ax=all_axes, location="bottom", shrink=0.25, pad=0.02, ticks=[0, 1], aspect=24
     )
     bar.outline.set_visible(False)  # type: ignore[operator]
     bar.ax.tick_params(length=0, pad=2)

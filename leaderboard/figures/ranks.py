@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leaderboard.colours import Style
-from leaderboard.figures.style import INK, name_rows, plain
+from leaderboard.figures.style import INK, head, name_rows, plain
 from leaderboard.row import Row
 
 if TYPE_CHECKING:
@@ -38,5 +38,5 @@ def draw_ranks(
     name_rows(axes, rows)
     axes.set(xlabel=f"place, over {len(places)} bootstrap draws of the cases", xlim=(0.5, len(rows) + 0.5))
     axes.set_xticks(range(1, len(rows) + 1))
-    axes.set_title("Rank stability", loc="left")
+    head(axes, "Rank stability")
     plain(axes, "x")

@@ -1,5 +1,6 @@
 """What all figures share: their type, their axes, the line on top that says what is shown."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 PAGE_WIDTH_IN = 7.2  # of a page with two columns
 PANEL_IN = (3.5, 2.6)
 SMALL, NORMAL = 7.0, 8.0  # points
+LETTER_IN = 0.055  # about the width of one in the line on top
 INK, MUTED, FAINT = "#1b1f24", "#5b6470", "#d5d9de"  # the pages give them colours of their own
 
 
@@ -39,7 +41,6 @@ def plain(axes: "Axes", grid: str = "") -> None:
     axes.tick_params(colors=INK, labelsize=SMALL, width=0.6, length=2.5, color=MUTED)
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set(size=SMALL, color=INK)
-    axes.title.set(size=NORMAL, color=INK)
     if grid:
         axes.grid(axis=grid, color=FAINT, linewidth=0.5)  # type: ignore[arg-type]
         axes.set_axisbelow(True)
@@ -69,6 +70,11 @@ def row_name(row: Row) -> str:
     return "\n".join([row.method, *shown])
 
 
+def one_line_name(row: Row) -> str:
+    """The same in one line."""
+    return row_name(row).replace("\n", " ")
+
+
 def legend_name(row: Row) -> str:
     """A row's name in a legend; cases that it lacks are not left unsaid."""
     return row.label if row.n == row.of else f"{row.label} ({row.n}/{row.of} cases)"
@@ -95,5 +101,11 @@ def what_is_shown(table: Table, n: str = "") -> str:
 
 
 def entitle(figure: "Figure", text: str) -> None:
-    """The line on top of a figure."""
-    figure.suptitle(text, fontsize=SMALL, color=MUTED, x=0.01, ha="left")
+    """The line on top of a figure, broken where the figure ends."""
+    characters = max(24, int(figure.get_figwidth() / LETTER_IN))
+    figure.suptitle("\n".join(textwrap.wrap(text, characters)), fontsize=6.5, color=MUTED, x=0.01, ha="left")
+
+
+def head(axes: "Axes", text: str) -> None:
+    """The title of one panel."""
+    axes.set_title(text, loc="left", fontsize=NORMAL, color=INK, fontweight="bold")

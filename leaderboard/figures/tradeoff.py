@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from leaderboard.colours import Style
-from leaderboard.figures.style import marked, plain
+from leaderboard.figures.style import head, marked, plain
 from leaderboard.grid import heading
 from leaderboard.row import Row
 from metrics.metric import Metric
@@ -30,7 +30,7 @@ def draw_tradeoff(axes: "Axes", rows: Sequence[Row], metric: Metric, styles: Map
         axes.plot([seconds], [cell.mean], label=row.label, linestyle="none", **marked(style, 5.5))
     axes.set_xscale("log")
     axes.set(xlabel="scoring, s per case")
-    axes.set_title(heading(metric).text, loc="left")
+    head(axes, heading(metric).text)
     if metric.direction == "lower":
         axes.invert_yaxis()  # better is up in every panel
     axes.margins(x=0.1)
