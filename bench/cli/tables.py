@@ -34,7 +34,7 @@ def leaderboard(
     from bench.cli.summary import print_table
     from leaderboard.table import build_table
 
-    table = build_table(list(_runs(workspace).values()), board.choice(), metric, paper)
+    table = build_table(list(read_runs(workspace).values()), board.choice(), metric, paper)
     print_table(table, format, statistics, costs)
 
 
@@ -55,7 +55,7 @@ def compare(
     from leaderboard.format import View
     from leaderboard.table import build_table
 
-    table = build_table(list(_runs(workspace).values()), board.choice(), metric)
+    table = build_table(list(read_runs(workspace).values()), board.choice(), metric)
     color, width = terminal_style()
     typer.echo(render_comparison(compare(table, first, second), format, View(color=color, width=width)), nl=False)
 
@@ -90,7 +90,7 @@ def figure(
     from leaderboard.table import build_table
 
     beside(output, ".png")  # is refused before the work, if it is
-    runs = _runs(workspace)
+    runs = read_runs(workspace)
     table = build_table(list(runs.values()), board.choice(), metric)
     with reporter() as view:
         drawing = Drawing(workspace, runs, table, view, count or 4, seed)
@@ -98,7 +98,7 @@ def figure(
             view.say(f"wrote {path}")
 
 
-def _runs(workspace: "Workspace") -> "dict[Path, RunResult]":
+def read_runs(workspace: "Workspace") -> "dict[Path, RunResult]":
     """run.json -> the run. One that cannot be read is said and left out."""
     from bench.results import load_run
 

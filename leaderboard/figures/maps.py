@@ -197,14 +197,22 @@ def _show(axes: "Axes", one: Slice, name: str | None) -> None:
         axes.contour(one.lesions.T, levels=[0.5], colors=LESIONS, linewidths=0.6)
 
 
-def _colours() -> "Colormap":
-    """Inferno without its black end, which would read as a hole in the scan; the lowest scores let the scan through."""
+def map_colours(count: int) -> list[list[float]]:
+    """Red, green, blue, alpha in 0..1 from the lowest score that has a colour to the highest.
+
+    Inferno without its black end, which would read as a hole in the scan; the lowest scores let the scan through.
+    """
     from matplotlib import colormaps
+
+    colours = colormaps["inferno"](np.linspace(0.3, 1.0, count))
+    colours[:, 3] = np.linspace(0.45, 1.0, count)
+    return [[round(float(value), 4) for value in colour] for colour in colours]
+
+
+def _colours() -> "Colormap":
     from matplotlib.colors import ListedColormap
 
-    colours = colormaps["inferno"](np.linspace(0.3, 1.0, 256))
-    colours[:, 3] = np.linspace(0.45, 1.0, 256)
-    return ListedColormap(colours)
+    return ListedColormap(map_colours(256))
 
 
 def _add_scale(figure: "Figure", all_axes: "list[Axes]") -> None:
