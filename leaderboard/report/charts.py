@@ -32,6 +32,16 @@ def chart(name: str, draw: "Callable[[Axes], None]", size_in: tuple[float, float
     return themed(svg_text(figure), name)
 
 
+def untitled(name: str, draw: "Callable[[Axes], None]") -> str:
+    """The same for a panel alone, whose title the page has already."""
+
+    def without_title(axes: "Axes") -> None:
+        draw(axes)
+        axes.set_title("", loc="left")
+
+    return chart(name, without_title)
+
+
 def themed(svg: str, name: str) -> str:
     """An <svg> of matplotlib with the page's colours and type, and ids that no other figure has."""
     page = {INK: "--ink", MUTED: "--muted", FAINT: "--rule", "#ffffff": "--paper", "#000000": "--ink"}

@@ -16,7 +16,7 @@ from leaderboard.figures.ranks import draw_ranks
 from leaderboard.figures.style import one_line_name
 from leaderboard.figures.tradeoff import draw_tradeoff, runtime_s
 from leaderboard.grid import heading, number, p_text
-from leaderboard.report.charts import PANEL, chart, legend, mark_svg
+from leaderboard.report.charts import chart, legend, untitled
 from leaderboard.report.content import CaseView, DatasetView, Entry, MethodView, ProtocolView, Report, slug
 from leaderboard.row import Cell, Row
 from leaderboard.statistics import Interval
@@ -151,7 +151,7 @@ def _figures(view: ProtocolView, dataset: DatasetView) -> Iterator[Figure]:
             "Free-response ROC",
             "Share of lesions found with at most so many false connected components per case, one threshold for all "
             "cases; bands are 95 % bootstrap over cases.",
-            [("Free-response ROC", chart(f"{name}-froc", lambda axes: draw_froc(axes, measured, view.froc, styles), WIDE))],
+            [("Free-response ROC", untitled(f"{name}-froc", lambda axes: draw_froc(axes, measured, view.froc, styles)))],
             _froc_numbers(measured, view),
             shown,
         )
@@ -161,7 +161,7 @@ def _figures(view: ProtocolView, dataset: DatasetView) -> Iterator[Figure]:
             "Sensitivity by lesion volume",
             "Share of lesions found by their volume, with 95 % Wilson intervals, which take lesions of one case as "
             "independent.",
-            [("by volume", chart(f"{name}-volume", lambda axes: draw_sensitivity(axes, measured, view.bins, styles), WIDE))],
+            [("by volume", untitled(f"{name}-volume", lambda axes: draw_sensitivity(axes, measured, view.bins, styles)))],
             _volume_numbers(measured, view),
             shown,
         )
@@ -171,7 +171,7 @@ def _figures(view: ProtocolView, dataset: DatasetView) -> Iterator[Figure]:
             "Rank stability",
             "A blob's area is the share of bootstrap draws of the cases in which a method takes that place by Borda "
             "count; the stroke is the median, the bar the 95 % interval.",
-            [("ranks", chart(f"{name}-ranks", lambda axes: draw_ranks(axes, ranked, view.places, styles), WIDE))],
+            [("ranks", untitled(f"{name}-ranks", lambda axes: draw_ranks(axes, ranked, view.places, styles)))],
             Numbers(
                 ("method", "place", "95 % of draws"),
                 [
@@ -204,9 +204,6 @@ def _figures(view: ProtocolView, dataset: DatasetView) -> Iterator[Figure]:
             None,
             legend([row.label for row in timed], styles),
         )
-
-
-WIDE = (PANEL[0] * 1.25, PANEL[1] * 1.1)
 
 
 def _froc_numbers(rows: Sequence[Row], view: ProtocolView) -> Numbers:
@@ -248,7 +245,7 @@ def _case_values(dataset: DatasetView, case: CaseView, around: Sequence[CaseView
         "case": case,
         "around": around,
         "volumes": json.dumps(case.volumes).replace("<", "\\u003c") if case.volumes else "",
-        "marks": {entry.label: mark_svg(dataset.styles[entry.label]) for entry in dataset.entries},
+        "by_label": {entry.label: entry for entry in dataset.entries},
     }
 
 

@@ -8,8 +8,8 @@ in the page is the one that was scored, voxel for voxel.
 import base64
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import nibabel
 import numpy as np
@@ -41,24 +41,24 @@ def volumes(
         thresholds: Entry label -> protocol -> the threshold that was used for this case.
         protocols: Whose post-processing the page repeats.
     """
-    box = bounding_box(_canonical(case.brain_mask, case) > 0, margin=MARGIN)
+    grid = _Canonical.of(case)
+    box = bounding_box(np.pad(grid.turned(case.brain_mask), MARGIN), margin=MARGIN)
 
     def cropped(volume: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        inside = _canonical(volume, case)[box]
-        return np.pad(inside, [(MARGIN, MARGIN)] * 3) if _touches(box, case) else inside
+        return np.pad(grid.turned(volume), MARGIN)[box]
 
-    brain = cropped(case.brain_mask) > 0
+    brain = cropped(case.brain_mask)
     channel = case.channels.index("T1w") if "T1w" in case.channels else 0
     lesions = np.zeros_like(case.brain_mask) if case.lesion_mask is None else case.lesion_mask
-    widest = max((one.rim_radius for one in protocols), default=0)
+    radii = {one.rim_radius for one in protocols} - {0}
     return {
         "id": case.id,
         "shape": list(brain.shape),
-        "spacing_mm": [round(float(step), 4) for step in _spacing(case)],
+        "spacing_mm": [round(float(step), 4) for step in grid.spacing_mm],
         "channel": case.channels[channel],
         "scan": packed(_scan_bytes(cropped(case.image[channel]), brain)),
-        "lesions": packed((cropped(lesions) > 0).astype(np.uint8)),
-        "rim": packed(_rims(brain, protocols)) if widest else None,
+        "lesions": packed(cropped(lesions).astype(np.uint8)),
+        "rims": {str(radius): packed(cropped(rim(case.brain_mask, radius)).astype(np.uint8)) for radius in radii},
         "maps": [
             {"label": label, **_map(cropped(anomaly_map), brain, thresholds.get(label, {}))}
             for label, anomaly_map in maps.items()
@@ -67,33 +67,27 @@ def volumes(
     }
 
 
-def _canonical(volume: npt.NDArray[Any], case: Case) -> npt.NDArray[Any]:
-    """The volume with axes to the subject's right, front and top."""
-    kept = volume.astype(np.uint8) if volume.dtype == bool else volume
-    return np.asarray(nibabel.as_closest_canonical(nibabel.Nifti1Image(kept, case.affine)).dataobj)
+@dataclass(frozen=True)
+class _Canonical:
+    """How a case's grid is turned so that its axes run to the right, front and top."""
 
+    orientation: npt.NDArray[np.float64]
+    spacing_mm: tuple[float, ...]
 
-def _spacing(case: Case) -> npt.NDArray[np.float64]:
-    image = nibabel.Nifti1Image(case.brain_mask.astype(np.uint8), case.affine)
-    return np.asarray(nibabel.affines.voxel_sizes(nibabel.as_closest_canonical(image).affine))
+    @classmethod
+    def of(cls, case: Case) -> Self:
+        orientation = nibabel.io_orientation(case.affine)
+        order = np.argsort(orientation[:, 0])
+        return cls(orientation, tuple(case.spacing_mm[axis] for axis in order))
 
-
-def _touches(box: tuple[slice, slice, slice], case: Case) -> bool:
-    """Whether the brain's box ends where the array ends, so that the margin has to be put to it."""
-    shape = _canonical(case.brain_mask, case).shape
-    return any(part.start == 0 or part.stop == size for part, size in zip(box, shape, strict=True))
+    def turned(self, volume: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.asarray(nibabel.apply_orientation(volume, self.orientation))
 
 
 def _scan_bytes(image: npt.NDArray[np.floating], brain: npt.NDArray[np.bool_]) -> Bytes:
     """1..255 over the range [-1, 1] of an image inside the brain, 0 outside."""
     grey = np.clip(np.rint((image + 1) / 2 * 254) + 1, 1, 255)
     return np.where(brain, grey, 0).astype(np.uint8)
-
-
-def _rims(brain: npt.NDArray[np.bool_], protocols: Sequence[Protocol]) -> Bytes:
-    """1 where a protocol drops components that touch; the protocols that do so share one radius."""
-    radius = max(one.rim_radius for one in protocols)
-    return rim(brain, radius).astype(np.uint8)
 
 
 def _map(scores: npt.NDArray[np.floating], brain: npt.NDArray[np.bool_], thresholds: Mapping[str, float]) -> dict[str, Any]:
@@ -123,4 +117,4 @@ def _postprocessing(protocol: Protocol) -> dict[str, Any]:
 
 def packed(volume: Bytes) -> str:
     """Bytes in C order, deflated, as base64: the browser's DecompressionStream("deflate") reads them."""
-    return base64.b64encode(zlib.compress(volume.tobytes(), 9)).decode("ascii")
+    return base64.b64encode(zlib.compress(volume.tobytes(), 6)).decode("ascii")

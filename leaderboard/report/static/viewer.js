@@ -60,12 +60,12 @@ function dilated(mask, shape, inside) {
   return grown;
 }
 
-function predictionAt(levels, threshold, scan, shape, protocol, rim) {
+function predictionAt(levels, threshold, scan, shape, protocol, rims) {
   const mask = new Uint8Array(levels.length);
   for (let i = 0; i < mask.length; i++) mask[i] = scan[i] && levels[i] >= threshold ? 1 : 0;
   if (!protocol) return mask;
   const steps = neighbourSteps(protocol.removal_connectivity, shape);
-  const kept = withoutComponents(mask, steps, protocol.min_voxels, protocol.rim_radius ? rim : null);
+  const kept = withoutComponents(mask, steps, protocol.min_voxels, rims[protocol.rim_radius]);
   return protocol.dilate ? dilated(kept, shape, protocol.dilate_inside_brain ? scan : null) : kept;
 }
 
@@ -78,13 +78,16 @@ class Viewer {
     this.size = { x: nx, y: ny, z: nz };
     this.step = { x: this.data.spacing_mm[0], y: this.data.spacing_mm[1], z: this.data.spacing_mm[2] };
     this.at = { x: nx >> 1, y: ny >> 1, z: nz >> 1 };
+    const wide = Object.values(PLANES).map(([right]) => `${this.size[right] * this.step[right]}fr`);  // one scale for all
+    root.querySelector(".planes").style.setProperty("--widths", wide.join(" "));
     this.inputs = Object.fromEntries([...root.querySelectorAll("[data-role]")].map(one => [one.dataset.role, one]));
   }
 
   async open() {
     this.scan = await unpacked(this.data.scan);
     this.lesions = await unpacked(this.data.lesions);
-    this.rim = this.data.rim ? await unpacked(this.data.rim) : null;
+    this.rims = {};
+    for (const [radius, text] of Object.entries(this.data.rims)) this.rims[radius] = await unpacked(text);
     this.startAtLesion();
     for (const map of this.data.maps) this.inputs.method.add(new Option(map.label, map.label));
     for (const name of Object.keys(this.data.protocols)) this.inputs.protocol.add(new Option(name, name));
@@ -176,7 +179,7 @@ class Viewer {
   predict() {
     const level = +this.inputs.threshold.value, name = this.inputs.protocol.value;
     const protocol = this.inputs.postprocess.checked ? this.data.protocols[name] : null;
-    this.prediction = predictionAt(this.level, level, this.scan, this.data.shape, protocol, this.rim);
+    this.prediction = predictionAt(this.level, level, this.scan, this.data.shape, protocol, this.rims);
     let voxels = 0, above = 0, brain = 0;
     for (let i = 0; i < this.prediction.length; i++) {
       voxels += this.prediction[i];
