@@ -1,8 +1,8 @@
 """One colour and one mark for each method, the same in every figure and on every page.
 
 Colours are told apart with the common kinds of colour blindness (Okabe and Ito 2008, three of Paul Tol's "muted");
-trivial baselines are greys, which differ in their marks as well. A method that is not listed here takes what the hash of
-its name says, so that it keeps its colour whoever stands beside it.
+trivial baselines are greys, which differ in their marks as well. A method that is not listed here takes what the hash
+of its name says, so that it keeps its colour whoever stands beside it.
 """
 
 import hashlib

@@ -43,9 +43,7 @@ class Detections:
         lesions, cases = int(self.lesions.sum()), len(self.lesions)
         return [
             FrocPoint(float(level), int(hits) / lesions if lesions else None, int(alarms) / cases)
-            for level, hits, alarms in zip(
-                self.thresholds, self.found.sum(axis=0), self.false.sum(axis=0), strict=True
-            )
+            for level, hits, alarms in zip(self.thresholds, self.found.sum(axis=0), self.false.sum(axis=0), strict=True)
         ]
 
 

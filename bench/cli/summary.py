@@ -23,10 +23,12 @@ def print_runs(runs: Sequence[RunResult], bench: Bench) -> None:
     typer.echo(f"MLflow:       {bench.tracker.last_line()}")
 
 
-def print_table(table: Table, format: str = "rich", statistics: bool = False, costs: bool = False) -> None:
+def print_table(
+    table: Table, format: str = "rich", statistics: bool = False, costs: bool = False, separator: str | None = None
+) -> None:
     """Print a table; in colour and as wide as the window on a terminal."""
     color, width = terminal_style()
-    typer.echo(render(table, format, View(statistics, costs, color, width)), nl=False)
+    typer.echo(render(table, format, View(statistics, costs, color, width, separator)), nl=False)
 
 
 def terminal_style() -> tuple[bool, int | None]:

@@ -18,6 +18,19 @@ if TYPE_CHECKING:
 MetricNames = Annotated[list[str] | None, typer.Option("--metric", help="Metric to show; repeatable.")]
 
 
+def _one_letter(separator: str | None) -> str | None:
+    """Refuses what cannot part columns."""
+    if separator is not None and (len(separator) != 1 or separator in '"\r\n.-' or separator.isalnum()):
+        raise typer.BadParameter(f"{separator!r} cannot part columns: take one character, such as ';'.")
+    return separator
+
+
+Separator = Annotated[
+    str | None,
+    typer.Option(callback=_one_letter, help="Between columns of --format csv; ';' brings decimal commas with it."),
+]
+
+
 @command("leaderboard")
 def leaderboard(
     board: BoardOptions,
@@ -28,6 +41,7 @@ def leaderboard(
     metric: MetricNames = None,
     statistics: Annotated[bool, typer.Option("--statistics", help="Intervals, tests and ranks.")] = False,
     costs: Annotated[bool, typer.Option("--costs", help="Time, memory, parameters.")] = False,
+    separator: Separator = None,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Compare finished runs in one table."""
@@ -35,7 +49,7 @@ def leaderboard(
     from leaderboard.table import build_table
 
     table = build_table(list(read_runs(workspace).values()), board.choice(), metric, paper)
-    print_table(table, format, statistics, costs)
+    print_table(table, format, statistics, costs, separator)
 
 
 @command("compare")
@@ -47,6 +61,7 @@ def compare(
         str, typer.Option(help="How to print it: rich, markdown, latex, html, csv, json, or a plug-in's format.")
     ] = "rich",
     metric: MetricNames = None,
+    separator: Separator = None,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Compare two methods case by case."""
@@ -57,7 +72,8 @@ def compare(
 
     table = build_table(list(read_runs(workspace).values()), board.choice(), metric)
     color, width = terminal_style()
-    typer.echo(render_comparison(compare(table, first, second), format, View(color=color, width=width)), nl=False)
+    view = View(color=color, width=width, separator=separator)
+    typer.echo(render_comparison(compare(table, first, second), format, view), nl=False)
 
 
 @command("figure")

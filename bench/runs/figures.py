@@ -139,7 +139,9 @@ class Drawing:
         figure, all_axes = panels(len(self.table.metrics))
         for axes, metric in zip(all_axes, self.table.metrics, strict=True):
             draw_tradeoff(axes, rows, metric, self._styles)
-        figure.legend(*all_axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7, frameon=False)
+        figure.legend(
+            *all_axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7, frameon=False
+        )
         entitle(figure, self._title)
         return save_figure(figure, output)
 

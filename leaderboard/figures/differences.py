@@ -9,7 +9,7 @@ import numpy as np
 from leaderboard import statistics
 from leaderboard.colours import Style
 from leaderboard.figures.style import MUTED, head, marked, name_rows, one_line_name, plain
-from leaderboard.grid import heading
+from leaderboard.grid import heading, p_mark
 from leaderboard.ranking import paired_values
 from leaderboard.row import Row
 from leaderboard.statistics import Interval
@@ -17,8 +17,6 @@ from metrics.metric import Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-MARKS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 
 
 @dataclass(frozen=True)
@@ -31,9 +29,7 @@ class PairedDifference:
     p_value: float | None
 
 
-def differences(
-    rows: Sequence[Row], first: Row, metric: Metric, seed: int = 0
-) -> dict[str, PairedDifference]:
+def differences(rows: Sequence[Row], first: Row, metric: Metric, seed: int = 0) -> dict[str, PairedDifference]:
     """Row label -> its difference from the first row; rows that share no case with it are left out.
 
     p-values are those of the table: paired Wilcoxon tests, Holm-corrected over the rows.
@@ -47,11 +43,6 @@ def differences(
                 float(np.mean(a - b)), statistics.bootstrap_interval(a - b, seed), len(a), p_value
             )
     return found
-
-
-def p_mark(p_value: float | None) -> str:
-    """Stars as in papers: * below 0.05, ** below 0.01, *** below 0.001."""
-    return next((mark for limit, mark in MARKS if p_value is not None and p_value < limit), "")
 
 
 def draw_differences(

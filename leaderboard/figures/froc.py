@@ -33,9 +33,7 @@ def sensitivity_at(points: Sequence[FrocPoint], false_components: float) -> floa
     return max((p.sensitivity or 0.0 for p in points if p.false_components_per_case <= false_components), default=0.0)
 
 
-def sensitivities_at(
-    found: Floats, false_per_case: Floats, allowed: Floats
-) -> Floats:
+def sensitivities_at(found: Floats, false_per_case: Floats, allowed: Floats) -> Floats:
     """The highest sensitivity with at most so many false components per case: (..., K), (..., K), (A,) -> (..., A)."""
     usable = false_per_case[..., None, :] <= allowed[:, None]
     return np.asarray(np.where(usable, found[..., None, :], 0.0).max(axis=-1))
@@ -66,8 +64,8 @@ def save_froc(
     """Write the curves as PNG, PDF, SVG, CSV (one line per threshold) and JSON (sensitivities at 1, 2, ... false
     components per case, and all points).
 
-    rows: of the table. curves: row label -> counts. output: path, a suffix of a picture is replaced. styles: by the same labels. title: the
-    line on top. BenchError when there is no lesion to find.
+    rows: of the table. curves: row label -> counts. output: path, a suffix of a picture is replaced. styles: by the
+    same labels. title: the line on top. BenchError when there is no lesion to find.
     """
     if not any(one.lesions.any() for one in curves.values()):
         raise BenchError("These runs have no lesions to find, so there is no free-response ROC.")
@@ -99,9 +97,7 @@ def as_csv(curves: Mapping[str, Sequence[FrocPoint]]) -> str:
     return text.getvalue()
 
 
-def draw_froc(
-    axes: "Axes", rows: Sequence[Row], curves: Mapping[str, Detections], styles: Mapping[str, Style]
-) -> None:
+def draw_froc(axes: "Axes", rows: Sequence[Row], curves: Mapping[str, Detections], styles: Mapping[str, Style]) -> None:
     """The highest sensitivity at up to so many false components per case, a line for each method, in its band."""
     allowed = np.concatenate([[0.0], np.geomspace(*RANGE, 120)])
     for row in rows:

@@ -111,9 +111,9 @@ def draw_sensitivity(
         ]
         for x, _, interval in points:
             axes.plot([x, x], [interval.low, interval.high], color=style.light, linewidth=1.0, alpha=0.7)
-        x, y = [x for x, _, _ in points], [y for _, y, _ in points]
-        axes.plot(x, y, **lined(style) | {"linewidth": 0.7, "alpha": 0.6})
-        axes.plot(x, y, linestyle="none", label=legend_name(row), **marked(style, 4))
+        xs, ys = [x for x, _, _ in points], [y for _, y, _ in points]
+        axes.plot(xs, ys, **lined(style) | {"linewidth": 0.7, "alpha": 0.6})
+        axes.plot(xs, ys, linestyle="none", label=legend_name(row), **marked(style, 4))
     first = next(iter(bins.values()))
     axes.set_xticks(range(len(first)), [f"{one}\nn = {one.lesions}" for one in first])
     axes.set(xlabel="lesion volume in ml, and how many lesions", ylabel="share of lesions found", ylim=(-0.02, 1.02))

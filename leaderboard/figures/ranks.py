@@ -22,9 +22,7 @@ def place_shares(places: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.fl
     return np.array([np.bincount(taken, minlength=count + 1)[1:] / len(taken) for taken in places.T])
 
 
-def draw_ranks(
-    axes: "Axes", rows: Sequence[Row], places: npt.NDArray[np.int64], styles: Mapping[str, Style]
-) -> None:
+def draw_ranks(axes: "Axes", rows: Sequence[Row], places: npt.NDArray[np.int64], styles: Mapping[str, Style]) -> None:
     """A line for each ranked row; a blob's area is the share of draws, the bar the 95 % interval, the stroke the
     median place. places: (draws, rows), from `leaderboard.ranking.place_draws`."""
     for y, (row, shares) in enumerate(zip(rows, place_shares(places, len(rows)), strict=True)):

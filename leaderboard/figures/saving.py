@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 SUFFIXES = (".png", ".pdf", ".svg", ".csv", ".json")  # that an output path may bear already
-UNDATED: dict[str, dict[str, None]] = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+UNDATED: dict[str, dict[str, None]] = {
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None},
+    ".svg": {"Date": None},
+}
 # Text of an SVG stays text, and the ids in it are the same each time.
 SVG = {"svg.fonttype": "none", "svg.hashsalt": "bench"}
 

@@ -102,7 +102,7 @@ def what_is_shown(table: Table, n: str = "") -> str:
 
 def entitle(figure: "Figure", text: str) -> None:
     """The line on top of a figure, broken where the figure ends."""
-    characters = max(24, int(figure.get_figwidth() / LETTER_IN))
+    characters = max(24, int((figure.get_figwidth() - 0.2) / LETTER_IN))
     figure.suptitle("\n".join(textwrap.wrap(text, characters)), fontsize=6.5, color=MUTED, x=0.01, ha="left")
 
 

@@ -7,17 +7,17 @@ from typing import Any
 
 from leaderboard.colours import Style
 from leaderboard.costs import COSTS
-from leaderboard.figures.differences import draw_differences, p_mark
 from leaderboard.figures.differences import differences as paired_differences
+from leaderboard.figures.differences import draw_differences
 from leaderboard.figures.froc import FALSE_COMPONENTS, draw_froc, froc_band
 from leaderboard.figures.intervals import draw_intervals
 from leaderboard.figures.lesion_volume import draw_sensitivity
 from leaderboard.figures.ranks import draw_ranks
 from leaderboard.figures.style import one_line_name
 from leaderboard.figures.tradeoff import draw_tradeoff, runtime_s
-from leaderboard.grid import heading, number, p_text
+from leaderboard.grid import heading, number, p_mark, p_text
 from leaderboard.report.charts import chart, legend, untitled
-from leaderboard.report.content import CaseView, DatasetView, Entry, MethodView, ProtocolView, Report, slug
+from leaderboard.report.content import CaseView, DatasetView, Entry, ProtocolView, Report, slug
 from leaderboard.row import Cell, Row
 from leaderboard.statistics import Interval
 
@@ -151,7 +151,12 @@ def _figures(view: ProtocolView, dataset: DatasetView) -> Iterator[Figure]:
             "Free-response ROC",
             "Share of lesions found with at most so many false connected components per case, one threshold for all "
             "cases; bands are 95 % bootstrap over cases.",
-            [("Free-response ROC", untitled(f"{name}-froc", lambda axes: draw_froc(axes, measured, view.froc, styles)))],
+            [
+                (
+                    "Free-response ROC",
+                    untitled(f"{name}-froc", lambda axes: draw_froc(axes, measured, view.froc, styles)),
+                )
+            ],
             _froc_numbers(measured, view),
             shown,
         )
@@ -161,7 +166,12 @@ def _figures(view: ProtocolView, dataset: DatasetView) -> Iterator[Figure]:
             "Sensitivity by lesion volume",
             "Share of lesions found by their volume, with 95 % Wilson intervals, which take lesions of one case as "
             "independent.",
-            [("by volume", untitled(f"{name}-volume", lambda axes: draw_sensitivity(axes, measured, view.bins, styles)))],
+            [
+                (
+                    "by volume",
+                    untitled(f"{name}-volume", lambda axes: draw_sensitivity(axes, measured, view.bins, styles)),
+                )
+            ],
             _volume_numbers(measured, view),
             shown,
         )

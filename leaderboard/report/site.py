@@ -14,7 +14,6 @@ from leaderboard.grid import heading, number
 from leaderboard.report import pages as content
 from leaderboard.report.charts import colour_variables, mark_svg
 from leaderboard.report.content import Report
-from leaderboard.report.pages import Page
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -90,7 +90,9 @@ def _scan_bytes(image: npt.NDArray[np.floating], brain: npt.NDArray[np.bool_]) -
     return np.where(brain, grey, 0).astype(np.uint8)
 
 
-def _map(scores: npt.NDArray[np.floating], brain: npt.NDArray[np.bool_], thresholds: Mapping[str, float]) -> dict[str, Any]:
+def _map(
+    scores: npt.NDArray[np.floating], brain: npt.NDArray[np.bool_], thresholds: Mapping[str, float]
+) -> dict[str, Any]:
     inside = scores[brain].astype(np.float64)
     edges = map_edges(inside, list(thresholds.values()))
     levels = np.zeros(scores.shape, np.uint8)

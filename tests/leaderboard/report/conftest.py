@@ -53,8 +53,11 @@ def tables(make_run) -> tuple[Table, Table]:
     good, poor = {"tpr": [0.9, 0.8], "hd99_vox": [3.0, 4.0]}, {"tpr": [0.4, 0.2], "hd99_vox": [9.0, 12.0]}
     worst = {"tpr": [0.1, 0.0], "hd99_vox": [19.0, 22.0]}
     names = ["spatial-msma", "ae", "zscore"]
-    oracle = [make_run(n, baseline=n == "zscore", runtime_s_per_case=2.0, **v) for n, v in zip(names, (good, poor, worst))]
-    deployable = [run.model_copy(update={"protocol": "paper-fpr5@1", "protocol_hash": "b", "oracle": False}) for run in oracle[1:]]
+    values = dict(zip(names, (good, poor, worst), strict=True))
+    oracle = [make_run(n, baseline=n == "zscore", runtime_s_per_case=2.0, **v) for n, v in values.items()]
+    deployable = [
+        run.model_copy(update={"protocol": "paper-fpr5@1", "protocol_hash": "b", "oracle": False}) for run in oracle[1:]
+    ]
     metrics = ["hd99_vox", "tpr"]
     return build_table(oracle, metrics=metrics), build_table(deployable, BoardChoice(), metrics)
 
@@ -80,9 +83,15 @@ def report(make_run, case: Case, anomaly_map: np.ndarray) -> Report:
     dataset = DatasetView("phantom", "0123456789abcdef", [first, second], entries, cases)
     settings = [Setting("smoothing_mm", "2.0", "0.0", "width of the blur, <in mm>")]
     methods = [
-        MethodView(one.label, one.label.title(), one.any_row.baseline, False, "somebody", "What it does.", [
-            MethodEntry(dataset, one, settings, [("score-model-1234", {"took": "3 s"})], {"seed": "0"})
-        ])
+        MethodView(
+            one.label,
+            one.label.title(),
+            one.any_row.baseline,
+            False,
+            "somebody",
+            "What it does.",
+            [MethodEntry(dataset, one, settings, [("score-model-1234", {"took": "3 s"})], {"seed": "0"})],
+        )
         for one in entries
     ]
     return Report([dataset], methods, "Made today")
@@ -91,8 +100,10 @@ def report(make_run, case: Case, anomaly_map: np.ndarray) -> Report:
 @pytest.fixture
 def browser():
     """Headless Chromium; skips where there is none."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
+    pytest.importorskip("playwright.sync_api")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
         paths = [Path(playwright.chromium.executable_path), Path("/usr/bin/chromium"), Path("/usr/bin/google-chrome")]
         found = next((path for path in paths if path.exists()), None)
         if found is None:
