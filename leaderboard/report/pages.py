@@ -107,8 +107,8 @@ def text_of(cell: Cell | None) -> str:
 
 
 def interval_text(interval: Interval | None) -> str:
-    """Such as "0.64 to 0.78"."""
-    return "–" if interval is None else f"{number(interval.low)} to {number(interval.high)}"
+    """Such as "0.64–0.78"."""
+    return "–" if interval is None else f"{number(interval.low)}–{number(interval.high)}"
 
 
 def cost_text(row: Row, name: str) -> str:
