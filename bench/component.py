@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 
 from bench.interface import refuse_old_interface
 from bench.reporting import Reporter, Tick
+from bench.together import Compute, Together
 from datasets.case import Cases
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Component(ABC, Generic[ConfigT, UpstreamT]):
         config: the settings it was trained with.
         key: its identity in the store.
         figures: of the training, kept on its card, such as the final validation loss.
+        speed: of the training, kept on its card: samples a second, and how busy the GPU was.
         network_evaluations: forward passes on one case-sized volume so far, for the cost columns.
     """
 
@@ -48,6 +50,7 @@ class Component(ABC, Generic[ConfigT, UpstreamT]):
     config: ConfigT
     key: str = ""
     figures: Mapping[str, float] = {}
+    speed: Mapping[str, float] = {}
     network_evaluations: int = 0
 
     def __init_subclass__(cls) -> None:
@@ -123,6 +126,8 @@ class FitContext:
         reporter: where progress and messages go.
         dataset: its name, for the cards of trained parts.
         checkpoint_folder: where a part being trained may keep what it needs to resume; None for no resuming.
+        compute: how trainings use the device; changes time and memory, not what is learned.
+        together: the processes that train as one; alone unless several devices were asked for.
         parts: what `fitted` gave so far.
     """
 
@@ -136,6 +141,8 @@ class FitContext:
     reporter: Reporter
     dataset: str = ""
     checkpoint_folder: Path | None = None
+    compute: Compute = field(default_factory=Compute)
+    together: Together = field(default_factory=Together)
     parts: list[Fitted[AnyComponent]] = field(default_factory=list)
 
     def fitted(

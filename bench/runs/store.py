@@ -51,6 +51,7 @@ class Card(BaseModel):
     fit_s: float
     sha256: str | None = Field(None, description="of the weights' file; None in older cards")
     figures: dict[str, float] = Field(validation_alias=AliasChoices("figures", "numbers"))  # "numbers": older cards
+    speed: dict[str, float] = Field(default_factory=dict, description="of the training: examples a second, GPU use")
 
 
 def shipped_folder() -> Path | None:
@@ -143,6 +144,7 @@ class Store:
             parameters=sum(tensor.numel() for tensor in state.values() if tensor.is_floating_point()),
             fit_s=round(time.perf_counter() - start, 1),
             figures=dict(trained.figures),
+            speed=dict(trained.speed),
         )
         _write(place, card, state)
         shutil.rmtree(checkpoints, ignore_errors=True)

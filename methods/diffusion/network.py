@@ -10,6 +10,9 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+MIN_PLANE_CHANNELS, MAX_PLANE_CHANNELS = 8, 32
 
 
 class GroupNorm(nn.GroupNorm):
@@ -38,6 +41,26 @@ class GroupNorm(nn.GroupNorm):
         return torch.addcmul(shift, x, scale)
 
 
+class Convolution(nn.Conv3d):
+    """A 3 x 3 x 3 convolution. With few channels on a GPU it is computed as one over planes: the same sum.
+
+    cuDNN's 3D kernels are slow there: at 24 channels three neighbouring planes as 72 channels of a 2D convolution take
+    two thirds of the time (NVIDIA H200, `python -m benchmarks.training`).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        few = MIN_PLANE_CHANNELS <= self.in_channels <= MAX_PLANE_CHANNELS
+        if not (few and x.is_cuda and x.is_contiguous(memory_format=torch.channels_last_3d)):
+            return super().forward(x)
+        batch, channels, planes, *edges = x.shape
+        x = F.pad(x, (0, 0, 0, 0, 1, 1))
+        neighbours = torch.cat([x[:, :, i : i + planes] for i in range(3)], dim=1)
+        flat = neighbours.permute(0, 2, 1, 3, 4).reshape(batch * planes, 3 * channels, *edges)
+        weight = self.weight.permute(0, 2, 1, 3, 4).reshape(self.out_channels, 3 * channels, 3, 3)
+        out = F.conv2d(flat, weight, self.bias, padding=1)
+        return out.view(batch, planes, self.out_channels, *edges).permute(0, 2, 1, 3, 4)
+
+
 class FourierFeatures(nn.Module):
     """Learnable Fourier features of log sigma: (B,) -> (B, 2 * features)."""
 
@@ -56,11 +79,11 @@ class ResidualBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, embedding: int, dropout: float) -> None:
         super().__init__()
         self.norm_in = GroupNorm(inputs)
-        self.conv_in = nn.Conv3d(inputs, outputs, 3, padding=1)
+        self.conv_in = Convolution(inputs, outputs, 3, padding=1)
         self.scale_and_shift = nn.Linear(embedding, 2 * outputs)
         self.norm_out = GroupNorm(outputs)
         self.dropout = nn.Dropout(dropout)
-        self.conv_out = nn.Conv3d(outputs, outputs, 3, padding=1)
+        self.conv_out = Convolution(outputs, outputs, 3, padding=1)
         self.activation_in = nn.SiLU()
         self.activation_out = nn.SiLU()
         self.skip: nn.Module = nn.Conv3d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
@@ -123,7 +146,8 @@ class ScoreNetwork(nn.Module):
         self.up = nn.ModuleList(stage(w, n) for w, n in zip(widths[:-1], blocks_up, strict=True))
         self.norm = GroupNorm(widths[0])
         self.activation = nn.SiLU()
-        self.last = nn.Conv3d(widths[0], channels, 3, padding=1)
+        self.last = Convolution(widths[0], channels, 3, padding=1)
+        self.recompute_activations = False  # in training: a third slower, in much less memory
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
         embedding = self.embed(sigma.log())
@@ -132,7 +156,7 @@ class ScoreNetwork(nn.Module):
         skips = []
         for level, stage in enumerate(self.down):
             for block in stage:  # type: ignore[attr-defined]
-                h = block(h, embedding)
+                h = self._through(block, h, embedding)
             if level < len(self.shrink):
                 skips.append(h)
                 h = self.shrink[level](h)
@@ -140,6 +164,13 @@ class ScoreNetwork(nn.Module):
             h = F.interpolate(self.grow[level](h), scale_factor=2, mode="trilinear")
             h = (h + skips[level]) / math.sqrt(2)
             for block in self.up[level]:  # type: ignore[attr-defined]
-                h = block(h, embedding)
+                h = self._through(block, h, embedding)
         out: Tensor = self.last(self.activation(self.norm(h)))
+        return out
+
+    def _through(self, block: nn.Module, h: Tensor, embedding: Tensor) -> Tensor:
+        if self.recompute_activations and torch.is_grad_enabled():
+            out: Tensor = checkpoint(block, h, embedding, use_reentrant=False)
+        else:
+            out = block(h, embedding)
         return out

@@ -37,8 +37,10 @@ class ScoreModel(Component[ScoreModelConfig, None]):
     def train(cls, config: ScoreModelConfig, context: FitContext, upstream: None) -> Self:
         generator = torch.Generator().manual_seed(derived_seed(context.seed, "score-model", "weights"))
         network = build_network(config, len(context.channels), generator)
-        figures = train_network(network, config, context)
-        return cls(config, network, context.device, figures)
+        trained = train_network(network, config, context)
+        found = cls(config, network, context.device, trained.figures)
+        found.speed = trained.speed
+        return found
 
     def state(self) -> dict[str, Tensor]:
         return dict(self.network.state_dict())

@@ -15,40 +15,58 @@ from bench.seeds import derived_seed
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import ScoreNetwork
 from methods.diffusion.sde import add_noise
+from methods.parts.ahead import Examples
 from methods.parts.augmentation import augment
+from methods.parts.compiling import translated
 from methods.parts.images import ImageBank
 from methods.parts.precision import arithmetic, training_memory_format
-from methods.parts.training import Figures, Training, tenth_or_5000
+from methods.parts.training import Trained, Training, fused, tenth_or_5000
 
 NOISE_BANDS = 4
 VALIDATION_IMAGES = 8
 
 
-def train_network(network: ScoreNetwork, config: ScoreModelConfig, context: FitContext) -> Figures:
-    """Train in place; the network ends with the averaged weights. Returns the validation loss of each noise band."""
-    device = context.device
-    network.to(device=device, memory_format=training_memory_format(device))  # type: ignore[call-overload]
-    bank = ImageBank.load(context.train, context, "reading training images")
+def train_network(network: ScoreNetwork, config: ScoreModelConfig, context: FitContext) -> Trained:
+    """Train in place; the network ends with the averaged weights. Figures: the validation loss of each noise band."""
+    trained = score_training(network, config, context).run(context)
+    network.recompute_activations = False
+    return trained
 
-    def loss(step: int, generator: torch.Generator) -> Tensor:
+
+def score_training(network: ScoreNetwork, config: ScoreModelConfig, context: FitContext) -> Training:
+    """The training of the network, ready to run; the network lies on the context's device from now on."""
+    device = context.device
+    memory_format = training_memory_format(device)
+    network.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
+    network.recompute_activations = context.compute.recompute_activations
+    bank = ImageBank.load(context.train, context, "reading training images", device)
+
+    def draw(step: int, generator: torch.Generator) -> Examples:
         doubled = step >= config.double_batch_at * config.iterations
         images = bank.crops(config.batch_size * (2 if doubled else 1), config.crop_size, generator)
         if config.augmentation == "authors-code":
             images = augment(images, generator)
         sigma = config.process().sigma(torch.rand(len(images), generator=generator).clamp(min=1e-5))
+        return images, sigma.to(device)
+
+    def complete(examples: Examples, generator: torch.Generator) -> Examples:
+        images, sigma = examples
         noisy, noise = add_noise(images, sigma, generator)
-        return denoising_loss(network, noisy, noise, sigma, device, config.bfloat16)
+        return noisy, noise, sigma
 
     # The schedule gives the rate itself: a factor of 1.
-    optimizer = torch.optim.Adam(network.parameters(), lr=1.0)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1.0, fused=fused(device))
     return Training(
         name="the score model",
         remedy="lower score_model.learning_rate or set score_model.bfloat16=false",
         network=network,
+        call=translated(network, context),
         schedule=torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate(config, step)),
         generator=torch.Generator().manual_seed(derived_seed(context.seed, "score-model", "training")),
         steps=config.iterations,
-        loss=loss,
+        draw=draw,
+        complete=complete,
+        loss=lambda call, examples: denoising_loss(call, *examples, bfloat16=config.bfloat16),
         gradient_clip=config.gradient_clip,
         # Early on, a long average would still hold the initial weights.
         average_decay=lambda step: min(config.average_decay, (1 + step) / (10 + step)),
@@ -57,7 +75,7 @@ def train_network(network: ScoreNetwork, config: ScoreModelConfig, context: FitC
         note=lambda bands: "validation " + ", ".join(f"{band} {value:.3f}" for band, value in bands.items()),
         show_loss=True,
         keep_curve=True,
-    ).run(context)
+    )
 
 
 def learning_rate(config: ScoreModelConfig, step: int) -> float:
@@ -69,18 +87,14 @@ def learning_rate(config: ScoreModelConfig, step: int) -> float:
 
 
 def denoising_loss(
-    network: Callable[[Tensor, Tensor], Tensor],
-    noisy: Tensor,
-    noise: Tensor,
-    sigma: Tensor,
-    device: str,
-    bfloat16: bool,
+    network: Callable[[Tensor, Tensor], Tensor], noisy: Tensor, noise: Tensor, sigma: Tensor, *, bfloat16: bool
 ) -> Tensor:
     """Mean squared difference of the estimated and the true noise."""
-    noisy = noisy.to(device).contiguous(memory_format=training_memory_format(device))
+    device = str(noisy.device)
+    noisy = noisy.contiguous(memory_format=training_memory_format(device))
     with arithmetic(device, bfloat16):
-        estimate = network(noisy, sigma.to(device))
-    return (estimate.float() + noise.to(device)).square().mean()
+        estimate = network(noisy, sigma)
+    return (estimate.float() + noise).square().mean()
 
 
 def validation_loss(
@@ -92,7 +106,7 @@ def validation_loss(
     """
     generator = torch.Generator().manual_seed(derived_seed(context.seed, "score-model", "validation"))
     some = context.validation[: min(VALIDATION_IMAGES, len(context.validation))]
-    bank = ImageBank.load(some, context, "reading validation images")
+    bank = ImageBank.load(some, context, "reading validation images", "cpu")
     sigma_at = config.process().sigma
     edges = sigma_at(torch.linspace(0, 1, NOISE_BANDS + 1))
     bands: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {}
@@ -106,8 +120,9 @@ def validation_loss(
 
     @torch.no_grad()
     def measure(network: Callable[[Tensor, Tensor], Tensor]) -> dict[str, float]:
-        def loss(noisy: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
-            return denoising_loss(network, noisy, noise, sigma, context.device, config.bfloat16)
+        def loss(*examples: Tensor) -> Tensor:
+            noisy, noise, sigma = (each.to(context.device) for each in examples)
+            return denoising_loss(network, noisy, noise, sigma, bfloat16=config.bfloat16)
 
         return {
             name: float(torch.stack([loss(noisy, noise, sigma) for noisy, noise, sigma in batches]).mean())

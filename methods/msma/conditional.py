@@ -1,7 +1,7 @@
 """The flow with its context, and its training by maximum likelihood."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +12,13 @@ from methods.msma.config import PatchDensityConfig
 from methods.msma.embedding import GlobalEmbedding, Shape
 from methods.msma.flow import conditional_flow
 from methods.msma.position import position_code
-from methods.parts.training import Figures, Training, one_cycle, tenth_or_5000
+from methods.parts.ahead import Examples
+from methods.parts.compiling import translated
+from methods.parts.shares import in_shares
+from methods.parts.training import Trained, Training, fused, one_cycle, tenth_or_5000
 
 CHUNK = 8192  # patches evaluated at a time: keeps memory small and the processor's cache warm
+GPU_CHUNK = 2**18  # a brain at 2 mm: a GPU takes as long for a few
 RAMP = 0.01  # half-life of the average of weights, as a share of the images seen (authors' code)
 
 
@@ -26,9 +30,21 @@ class Patches(NamedTuple):
     summary: Tensor
     image: Tensor | None
 
+    def sample(self, count: int, generator: torch.Generator) -> "Patches":
+        """Random patches of the image."""
+        chosen = torch.randint(len(self.norms), (count,), generator=generator).to(self.norms.device)
+        return self._replace(norms=self.norms[chosen], coordinates=self.coordinates[chosen])
 
-Draw = Callable[[torch.Generator], list[Patches]]
-"""Draws the images of a training step: all patches of each."""
+
+class PatchSource(Protocol):
+    """An image that patches are drawn from, in memory or not."""
+
+    def sample(self, count: int, generator: torch.Generator) -> Patches:
+        """Random patches of the image."""
+
+
+Draw = Callable[[torch.Generator], Sequence[PatchSource]]
+"""Draws the images of a training step."""
 
 
 class ConditionalDensity(nn.Module):
@@ -58,6 +74,10 @@ class ConditionalDensity(nn.Module):
             parts.append(patches.summary.to(device))
         return torch.cat(parts) if parts else torch.zeros(0, device=device)
 
+    def forward(self, norms: Tensor, coordinates: Tensor, image_features: Tensor) -> Tensor:
+        """`log_prob`, as trainings call it."""
+        return self.log_prob(norms, coordinates, image_features)
+
     def log_prob(self, norms: Tensor, coordinates: Tensor, image_features: Tensor) -> Tensor:
         """(N,) log-likelihoods. norms: (N, K); coordinates: (N, 3); image_features: (N, F) or (F,)."""
         place = position_code(coordinates, self.config.position_features)
@@ -66,24 +86,27 @@ class ConditionalDensity(nn.Module):
         return out
 
     def log_likelihood(self, patches: Patches, device: str) -> Tensor:
-        """(N,) log-likelihoods of all patches of an image, on the CPU."""
+        """(N,) log-likelihoods of all patches of an image, on the device."""
         features = self.image_features(patches, device)
-        pairs = zip(torch.split(patches.norms, CHUNK), torch.split(patches.coordinates, CHUNK), strict=True)
-        return torch.cat([self.log_prob(n.to(device), c.to(device), features).cpu() for n, c in pairs])
+
+        def of(some: slice) -> Tensor:
+            return self.log_prob(patches.norms[some].to(device), patches.coordinates[some].to(device), features)
+
+        return in_shares(of, len(patches.norms), GPU_CHUNK if device.startswith("cuda") else CHUNK)
 
 
 def train_density(
     density: ConditionalDensity, draw: Draw, validation: list[Patches], generator: torch.Generator, context: FitContext
-) -> Figures:
+) -> Trained:
     """Maximum likelihood on random patches; keeps the averaged weights that do best on validation images.
 
-    generator: source of all random numbers. Returns the lowest validation loss.
+    generator: source of all random numbers. Its figure is the lowest validation loss.
     """
     config, device = density.config, context.device
     rate = config.learning_rate
-    optimizer = torch.optim.AdamW(density.parameters(), rate, weight_decay=config.weight_decay)
+    optimizer = torch.optim.AdamW(density.parameters(), rate, weight_decay=config.weight_decay, fused=fused(device))
     constant = config.schedule == "constant"
-    held_out = [sample(patches, 4096, generator) for patches in validation]
+    held_out = [patches.sample(4096, generator) for patches in validation]
     return Training(
         name="the flow",
         remedy="lower patches.learning_rate",
@@ -91,7 +114,9 @@ def train_density(
         schedule=ConstantLR(optimizer, 1.0) if constant else one_cycle(optimizer, rate, config.steps),
         generator=generator,
         steps=config.steps,
-        loss=lambda _step, generator: -batch_log_likelihood(density, draw(generator), generator, device),
+        call=translated(density, context),
+        draw=lambda _step, generator: batch(density, draw(generator), generator),
+        loss=lambda call, examples: -mean_log_likelihood(density, call, examples),
         gradient_clip=config.gradient_clip,
         average_decay=lambda step: average_decay(config, step),
         validate=lambda averaged: {"validation_nats": mean_negative_log_likelihood(averaged, held_out, device)},
@@ -109,25 +134,34 @@ def average_decay(config: PatchDensityConfig, step: int) -> float:
     return float(0.5 ** (config.images_per_step / half_life))
 
 
-def sample(patches: Patches, count: int, generator: torch.Generator) -> Patches:
-    """Random patches of one image."""
-    chosen = torch.randint(len(patches.norms), (count,), generator=generator)
-    return patches._replace(norms=patches.norms[chosen], coordinates=patches.coordinates[chosen])
+def batch(density: ConditionalDensity, images: Sequence[PatchSource], generator: torch.Generator) -> Examples:
+    """Random patches of a few images, with dequantisation noise, on the density's device.
 
-
-def batch_log_likelihood(
-    density: ConditionalDensity, images: list[Patches], generator: torch.Generator, device: str
-) -> Tensor:
-    """Mean log-likelihood of random patches of a few images, with dequantisation noise."""
+    norms (I, P, K), coordinates (I, P, 3), summaries (I, 2 K) and, for a density that is told of them, images.
+    """
     config = density.config
-    norms, coordinates, features = [], [], []
+    norms, some = [], []
     for patches in images:
-        some = sample(patches, config.patches_per_step // len(images), generator)
-        norms.append(some.norms + config.dequantisation * torch.randn(some.norms.shape, generator=generator))
-        coordinates.append(some.coordinates)
-        features.append(density.image_features(some, device).expand(len(some.norms), -1))
-    log_prob = density.log_prob(torch.cat(norms).to(device), torch.cat(coordinates).to(device), torch.cat(features))
-    return log_prob.mean()
+        some.append(patches.sample(config.patches_per_step // len(images), generator))
+        noise = torch.randn(some[-1].norms.shape, generator=generator).to(some[-1].norms.device)
+        norms.append(some[-1].norms + config.dequantisation * noise)
+    parts = [norms, [p.coordinates for p in some], [p.summary for p in some]]
+    if density.embed is not None:
+        parts.append([p.image for p in some if p.image is not None])
+    device = next(density.parameters()).device
+    return tuple(torch.stack(part).to(device) for part in parts)
+
+
+def mean_log_likelihood(density: ConditionalDensity, call: nn.Module, examples: Examples) -> Tensor:
+    """() over the patches of a batch; `call` is the density, as it is or translated."""
+    norms, coordinates, summaries, *images = examples
+    features = []
+    for index, some in enumerate(norms):
+        image = images[0][index] if images else None
+        one = density.image_features(Patches(some, coordinates[index], summaries[index], image), str(norms.device))
+        features.append(one.expand(len(some), -1))
+    out: Tensor = call(norms.flatten(0, 1), coordinates.flatten(0, 1), torch.cat(features))
+    return out.mean()
 
 
 @torch.no_grad()

@@ -21,6 +21,7 @@ from methods.diffusion.score_model import ScoreModel
 from methods.msma.conditional import ConditionalDensity, Draw, Patches, train_density
 from methods.msma.config import PatchDensityConfig
 from methods.msma.embedding import Shape
+from methods.msma.kept_norms import KeptPatches, kept
 from methods.msma.local_moments import LocalMoments
 from methods.msma.position import voxel_coordinates
 from methods.msma.score_norms import score_norms, watched
@@ -63,16 +64,18 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
     def train(cls, config: PatchDensityConfig, context: FitContext, upstream: ScoreModel) -> Self:
         shape = context.train[0].brain_mask.shape
         found = cls(config, upstream, shape, None, None)
-        once = config.norms == "standardised" or config.augmentation == "none"
-        norms = [patch_norms(config, upstream, c) for c in watched(context.train, context, "training")] if once else []
+        norms: list[Tensor] = []
+        if config.norms == "standardised" or config.augmentation == "none":
+            folder = context.checkpoint_folder
+            for number, case in enumerate(watched(context.train, context, "training")):
+                norms.append(kept(patch_norms(config, upstream, case), folder, number))
         if config.norms == "standardised":
             found.moments = local_moments(config, norms, context)
         if config.density == "gaussian":
             return found
         if config.augmentation == "none":
-            draw = found.unchanged_images([found.patches(c, n) for c, n in zip(context.train, norms, strict=True)])
+            draw = found.unchanged_images(context.train, norms)
         else:
-            del norms
             draw = found.augmented_images(context.train)
         held_out = [
             found.patches(case, patch_norms(config, upstream, case))
@@ -81,13 +84,29 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         seed = derived_seed(context.seed, "patch-density")
         generator = torch.Generator().manual_seed(seed)
         found.density = ConditionalDensity(config, len(context.channels), shape, seed).to(context.device)
-        found.figures = train_density(found.density, draw, held_out, generator, context)
+        found.figures, found.speed = train_density(found.density, draw, held_out, generator, context)
         return found
 
-    def unchanged_images(self, patches: list[Patches]) -> Draw:
+    def unchanged_images(self, train: Cases, norms: list[Tensor]) -> Draw:
         """Draws a step's images among those whose norms are known."""
         count = self.config.images_per_step
-        return lambda generator: [patches[i] for i in torch.randint(len(patches), (count,), generator=generator)]
+        mean, sd = None, None
+        if self.moments is not None:
+            mean, sd = (grown(moments, self.shape).flatten(1) for moments in self.moments)
+        sources = [
+            KeptPatches(
+                norms=norms[index],
+                voxels=np.flatnonzero(case.brain_mask).astype(np.int32),
+                shape=self.shape,
+                mean=mean,
+                sd=sd,
+                summary=self.patches(case, norms[index]).summary,
+                cases=train if self.config.embedding_features else None,
+                index=index,
+            )
+            for index, case in enumerate(train)
+        ]
+        return lambda generator: [sources[i] for i in torch.randint(len(sources), (count,), generator=generator)]
 
     def augmented_images(self, train: Cases) -> Draw:
         """Draws a step's images and augments them; the score model then sees each of them anew."""
@@ -126,10 +145,10 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
                 f"{case.id} has a grid of {case.brain_mask.shape} voxels, but the patch density was fitted on "
                 f"{self.shape}: prepare both with the same settings."
             )
-        mask = torch.from_numpy(case.brain_mask)
+        mask = torch.from_numpy(case.brain_mask).to(norms.device)
         norms = norms.float()
         if self.moments is not None:
-            mean, sd = (grown(moments, self.shape)[:, mask].T for moments in self.moments)
+            mean, sd = (grown(moments.to(norms.device), self.shape)[:, mask].T for moments in self.moments)
             norms = (norms - mean) / sd
         image = torch.from_numpy(case.image) if self.config.embedding_features else None
         return Patches(norms, voxel_coordinates(mask), summary(norms), image)
@@ -144,12 +163,12 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
             values = 0.5 * (patches.norms.square() + math.log(2 * math.pi)).sum(dim=1)
         else:
             values = -self.density.log_likelihood(patches, self.model.device)
-        mask = torch.from_numpy(case.brain_mask)
+        mask = torch.from_numpy(case.brain_mask).to(values.device)
         if self.moments is not None:
             # The change of variables from log norms to standardised ones: where healthy norms vary little, their
             # density is high, and the same z-score is less unlikely.
-            values += grown(self.moments.sd, self.shape)[:, mask].log().sum(dim=0)
-        return spread(values[:, None], mask, float(values.min()))[0].numpy()
+            values += grown(self.moments.sd.to(values.device), self.shape)[:, mask].log().sum(dim=0)
+        return spread(values[:, None], mask, float(values.min()))[0].cpu().numpy()
 
 
 def local_moments(config: PatchDensityConfig, log_norms: list[Tensor], context: FitContext) -> Moments:
@@ -172,7 +191,8 @@ def summary(norms: Tensor) -> Tensor:
 
     Lesions are a hundredth of the brain and hardly move them.
     """
-    low, middle, high = torch.quantile(norms[:: max(1, len(norms) // 20000)], torch.tensor([0.16, 0.5, 0.84]), dim=0)
+    quantiles = torch.tensor([0.16, 0.5, 0.84], device=norms.device)
+    low, middle, high = torch.quantile(norms[:: max(1, len(norms) // 20000)], quantiles, dim=0)
     return torch.cat([middle, (high - low) / 2 - 1])
 
 
@@ -180,12 +200,12 @@ def patch_norms(config: PatchDensityConfig, model: ScoreModel, case: Case) -> Te
     """(N, K) the K score norms of each of the N brain voxels: float32, or their logarithms in float16."""
     levels = model.process.noise_levels(config.noise_levels, config.highest_sigma, config.lowest_sigma)
     norms = score_norms(model, case, levels, config.patch_size, config.join_channels)
-    norms = norms[:, torch.from_numpy(case.brain_mask)].T
+    norms = norms[:, torch.from_numpy(case.brain_mask).to(norms.device)].T
     return norms if config.norms == "raw" else norms.clamp(min=SMALLEST_NORM).log().half()
 
 
 def spread(values: Tensor, mask: Tensor, outside: float = 0.0) -> Tensor:
     """Put the values (N, K) of the voxels of a (X, Y, Z) mask back in place: (K, X, Y, Z) float32."""
-    volume = torch.full((values.shape[1], *mask.shape), outside, dtype=torch.float32)
+    volume = torch.full((values.shape[1], *mask.shape), outside, dtype=torch.float32, device=values.device)
     volume[:, mask] = values.T.float()
     return volume

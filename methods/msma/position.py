@@ -1,5 +1,7 @@
 """Sinusoidal code of a voxel's place in the volume (Vaswani et al. 2017, on three axes)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -17,5 +19,14 @@ def position_code(coordinates: Tensor, features: int) -> Tensor:
 
 def voxel_coordinates(mask: Tensor) -> Tensor:
     """(N, 3) coordinates in [-1, 1] of the true voxels of a (X, Y, Z) mask."""
-    size = torch.tensor(mask.shape, dtype=torch.float32)
-    return (mask.nonzero().float() + 0.5) / size * 2 - 1
+    return _scaled(mask.nonzero(), mask.shape)
+
+
+def voxel_coordinates_at(voxels: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """(N, 3) coordinates in [-1, 1] of voxels given by their flat index (N,) in a volume of this shape."""
+    return _scaled(torch.stack(torch.unravel_index(voxels, shape), dim=1), shape)
+
+
+def _scaled(indices: Tensor, shape: Sequence[int]) -> Tensor:
+    size = torch.tensor(shape, dtype=torch.float32, device=indices.device)
+    return (indices.float() + 0.5) / size * 2 - 1

@@ -11,6 +11,7 @@ from bench.component import FitContext
 from datasets.case import Case, Cases
 from methods.diffusion.score_model import ScoreModel
 from methods.parts.images import brain_box
+from methods.parts.shares import in_shares
 
 ChannelJoin = Literal["norm", "sum", "separate", "separate+sum"]
 
@@ -47,17 +48,25 @@ def score_norms(
 ) -> Tensor:
     """(N, X, Y, Z) patch norms of sigma times the score of the clean image, zero outside the box of the brain.
 
-    N is L * norms_per_level, L the number of noise levels; the norms of a level lie side by side.
+    N is L * norms_per_level, L the number of noise levels; the norms of a level lie side by side, on the model's
+    device.
 
     Source: paper section 4; sigma times the score keeps all noise levels at one scale. The network runs on the
-    box of the brain, one noise level at a time.
+    box of the brain: on a CPU one noise level at a time, on a GPU all that fit its memory.
     """
     box = brain_box(case, model.multiple_of)
     image = torch.from_numpy(case.image[(slice(None), *box)]).to(model.device)[None]
-    norms = torch.zeros((len(noise_levels), norms_per_level(image.shape[1], join), *case.brain_mask.shape))
-    for level, sigma in enumerate(noise_levels):
-        direction = model.noise_direction(image, sigma[None].to(model.device))[0]
-        norms[(level, slice(None), *box)] = patch_norm(direction, patch_size, join).cpu()
+    sigmas = noise_levels.to(model.device)
+
+    def norms_of(levels: slice) -> Tensor:
+        some = sigmas[levels]
+        directions = model.noise_direction(image.expand(len(some), -1, -1, -1, -1), some)
+        return torch.stack([patch_norm(direction, patch_size, join) for direction in directions])
+
+    count = len(sigmas)
+    inside = in_shares(norms_of, count, count if image.is_cuda else 1)
+    norms = torch.zeros((count, inside.shape[1], *case.brain_mask.shape), device=image.device)
+    norms[(slice(None), slice(None), *box)] = inside
     return norms.flatten(0, 1)
 
 

@@ -21,7 +21,10 @@ NO_TRACE = 1e-5  # of the range: rounding
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Augment (B, C, X, Y, Z) images on the [-1, 1] scale; background stays exactly -1, values stay in [-1, 1]."""
+    """Augment (B, C, X, Y, Z) images on the [-1, 1] scale; background stays exactly -1, values stay in [-1, 1].
+
+    Works where the images lie; what is drawn does not depend on that.
+    """
     from monai import transforms
 
     seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
@@ -54,9 +57,17 @@ def _augment_one(image: Tensor, move: Callable[[Tensor], Any], change: Callable[
 
 def _scaled_back(changed: Tensor, intensities: Tensor) -> Tensor:
     """The channel with its percentiles where they were before: at 0 and 1 in a whole image, elsewhere in a crop."""
-    low, high = np.percentile(changed, PERCENTILES)
-    low_before, high_before = np.percentile(intensities, PERCENTILES)
+    (low, high), (low_before, high_before) = _percentiles(changed), _percentiles(intensities)
     if high - low < NO_TRACE:
         return intensities
     back: Tensor = (changed - low) / (high - low) * (high_before - low_before) + low_before
     return back
+
+
+def _percentiles(values: Tensor) -> tuple[float, float]:
+    if values.is_cuda:
+        shares = torch.tensor(PERCENTILES, device=values.device) / 100
+        low, high = torch.quantile(values.flatten(), shares).tolist()
+    else:
+        low, high = np.percentile(values, PERCENTILES)
+    return low, high

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from bench.component import Component, ComponentConfig
 from bench.detector import Cases, FitContext
 from bench.seeds import derived_seed
+from methods.parts.ahead import Examples
 from methods.parts.augmentation import Augmentation, augment
 from methods.parts.images import ImageBank, brain_box, pad_to
 from methods.parts.precision import arithmetic
-from methods.parts.training import Figures, Training, one_cycle
+from methods.parts.training import Trained, Training, fused, one_cycle
+from methods.parts.training_state import Figures
 
 SMALLEST_EDGE = 4  # oneDNN's bfloat16 gradients are wrong on volumes with shorter edges
 
@@ -62,21 +64,21 @@ class Autoencoder(Component[AutoencoderConfig, None]):
         seed = derived_seed(context.seed, "autoencoder")
         network = build_network(config, len(context.channels), seed)
         found = cls(config, network, context.device)
-        found.figures = found.learn(context, seed)
+        found.figures, found.speed = found.learn(context, seed)
         return found
 
-    def learn(self, context: FitContext, seed: int) -> Figures:
-        """Train in place by mean squared error; returns the error on validation images."""
+    def learn(self, context: FitContext, seed: int) -> Trained:
+        """Train in place by mean squared error; its figure is the error on validation images."""
         config = self.config
-        bank = ImageBank.load(context.train, context, "reading training images")
+        bank = ImageBank.load(context.train, context, "reading training images", context.device)
 
-        def loss(_step: int, generator: torch.Generator) -> Tensor:
+        def draw(_step: int, generator: torch.Generator) -> Examples:
             images = self.padded(bank.crops(config.batch_size, config.crop_size, generator))
             if config.augmentation == "authors-code":
                 images = augment(images, generator)
-            return self.squared_error(images)
+            return (images,)
 
-        optimizer = torch.optim.Adam(self.network.parameters(), config.learning_rate)
+        optimizer = torch.optim.Adam(self.network.parameters(), config.learning_rate, fused=fused(context.device))
         steps = config.iterations
         return Training(
             name="the autoencoder",
@@ -85,7 +87,9 @@ class Autoencoder(Component[AutoencoderConfig, None]):
             schedule=one_cycle(optimizer, config.learning_rate, steps + 1),
             generator=torch.Generator().manual_seed(seed),
             steps=steps,
-            loss=loss,
+            draw=draw,
+            loss=lambda _network, examples: self.squared_error(examples[0]),
+            divisible=False,  # batch norm
             validate=lambda _network: self.validation_error(context.validation),
             validate_every=max(1, steps // 5),
             note=lambda figures: "".join(f"validation error {error:.4f}" for error in figures.values()),

@@ -10,25 +10,34 @@ from bench.detector import FitContext
 from datasets.case import Case, Cases
 
 MARGIN_VOXELS = 4
+SHARE_OF_GPU_MEMORY = 0.25
 
 Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)
 class ImageBank:
-    """Images cut to the box of their brains, (C, x, y, z) float16 on the [-1, 1] scale, all in memory."""
+    """Images cut to the box of their brains, (C, x, y, z) float16 on the [-1, 1] scale, all in memory.
+
+    They lie on the GPU where they take a quarter of its memory at most, otherwise in memory that it copies fast from.
+    """
 
     images: list[Tensor]
+    device: str
 
     @classmethod
-    def load(cls, cases: Cases, context: FitContext, description: str) -> "ImageBank":
-        """Read all cases once."""
+    def load(cls, cases: Cases, context: FitContext, description: str, device: str) -> "ImageBank":
+        """Read all cases once; crops of them will be on `device`."""
         images = []
         with context.progress(description, len(cases)) as tick:
             for case in cases:
                 images.append(torch.from_numpy(case.image[(slice(None), *brain_box(case, 1))]).half())
                 tick()
-        return cls(images)
+        if device.startswith("cuda"):
+            free, _ = torch.cuda.mem_get_info(device)
+            fits = sum(image.nbytes for image in images) < SHARE_OF_GPU_MEMORY * free
+            images = [image.to(device) if fits else image.pin_memory() for image in images]
+        return cls(images, device)
 
     def crops(self, count: int, size: int | None, generator: torch.Generator) -> Tensor:
         """(count, C, size, size, size) float32 random crops; whole images, padded alike, when size is None."""
@@ -36,8 +45,10 @@ class ImageBank:
         if size is None:
             shape = [max(image.shape[axis] for image in self.images) for axis in (1, 2, 3)]
             shape = [-(-edge // 16) * 16 for edge in shape]
-            return torch.stack([pad_to(self.images[i], shape).float() for i in chosen])
-        return torch.stack([random_crop(self.images[i], size, generator).float() for i in chosen])
+            crops = [pad_to(self.images[i], shape) for i in chosen]
+        else:
+            crops = [random_crop(self.images[i], size, generator) for i in chosen]
+        return torch.stack(crops).to(self.device).float()
 
 
 def random_crop(image: Tensor, size: int, generator: torch.Generator) -> Tensor:

@@ -17,8 +17,8 @@ def trained(config: ScoreModelConfig, cases: list[Case], context: FitContext) ->
 
 def test_a_perfect_estimate_has_no_loss() -> None:
     noise = torch.randn(2, 1, 8, 8, 8)
-    assert denoising_loss(lambda x, sigma: -noise, noise, noise, torch.ones(2), "cpu", False) == 0
-    zero = denoising_loss(lambda x, sigma: 0 * x, noise, noise, torch.ones(2), "cpu", False)
+    assert denoising_loss(lambda x, sigma: -noise, noise, noise, torch.ones(2), bfloat16=False) == 0
+    zero = denoising_loss(lambda x, sigma: 0 * x, noise, noise, torch.ones(2), bfloat16=False)
     assert zero.item() == pytest.approx(noise.square().mean().item())
 
 

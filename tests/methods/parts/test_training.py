@@ -22,8 +22,10 @@ from methods.diffusion.tiny import tiny_score_model
 from methods.msma.config import PatchDensityConfig
 from methods.msma.patch_density import PatchDensity
 from methods.parts import training
+from methods.parts.ahead import Batches, Examples
 from methods.parts.autoencoder import Autoencoder, AutoencoderConfig
-from methods.parts.training import CHECKPOINT, Training, TrainingState, one_cycle, update_average
+from methods.parts.training import CHECKPOINT, Training, one_cycle
+from methods.parts.training_state import TrainingState, update_average
 
 SCORE_MODEL = tiny_score_model().model_copy(update={"iterations": 12})
 FLOW = PatchDensityConfig(
@@ -164,9 +166,9 @@ def toy(steps: int = 20, inputs: int = 3, **changes: Any) -> Training:
     torch.manual_seed(0)
     network = nn.Linear(inputs, 1)
 
-    def loss(_step: int, generator: torch.Generator) -> Tensor:
-        x = torch.randn(8, inputs, generator=generator)
-        error: Tensor = network(x) - x.sum(dim=1, keepdim=True)
+    def loss(call: nn.Module, examples: Examples) -> Tensor:
+        (x,) = examples
+        error: Tensor = call(x) - x.sum(dim=1, keepdim=True)
         return error.square().mean()
 
     settings: dict[str, Any] = {
@@ -176,6 +178,7 @@ def toy(steps: int = 20, inputs: int = 3, **changes: Any) -> Training:
         "schedule": torch.optim.lr_scheduler.ConstantLR(torch.optim.Adam(network.parameters(), 0.1), 1.0),
         "generator": torch.Generator().manual_seed(0),
         "steps": steps,
+        "draw": lambda _step, generator: (torch.randn(8, inputs, generator=generator),),
         "loss": loss,
         "validate": lambda averaged: {"bias": averaged.bias.item()},
         "validate_every": steps // 4,
@@ -188,7 +191,7 @@ def toy(steps: int = 20, inputs: int = 3, **changes: Any) -> Training:
 @pytest.mark.parametrize("damage", ["cut off", "empty", "of another network", "of an earlier version"])
 def test_a_checkpoint_that_cannot_be_used_starts_anew_and_says_so(damage: str, tmp_path: Path) -> None:
     undisturbed = toy(average_decay=lambda step: 0.5)
-    figures = undisturbed.run(make_context(tmp_path, SilentReporter()))
+    figures = undisturbed.run(make_context(tmp_path, SilentReporter())).figures
     path = tmp_path / CHECKPOINT
     with pytest.raises(KeyboardInterrupt):
         inputs = 4 if damage == "of another network" else 3
@@ -201,7 +204,7 @@ def test_a_checkpoint_that_cannot_be_used_starts_anew_and_says_so(damage: str, t
         save_file(load_file(path), path)  # nothing in the header
 
     again, reporter = toy(average_decay=lambda step: 0.5), Recording()
-    assert again.run(make_context(tmp_path, reporter, tmp_path)) == figures
+    assert again.run(make_context(tmp_path, reporter, tmp_path)).figures == figures
     assert same(again.network.state_dict(), undisturbed.network.state_dict())
     assert reporter.said == [f"{path} cannot be used: training the toy starts anew."]
 
@@ -214,7 +217,7 @@ def test_a_figure_that_is_not_finite_in_the_end_is_divergence(error: float, keep
         toy(validate=lambda averaged: {"error": error}, keep_lowest=keep_lowest).run(context)
     errors = iter([error, 1.0, 3.0, 2.0])  # batch statistics of the first steps may be wild
     recovered = toy(validate=lambda averaged: {"error": next(errors)}, keep_lowest=keep_lowest)
-    assert recovered.run(context) == {"error": 1.0 if keep_lowest else 2.0}
+    assert recovered.run(context).figures == {"error": 1.0 if keep_lowest else 2.0}
 
 
 @pytest.mark.usefixtures("checkpoint_every_step")
@@ -229,7 +232,7 @@ def test_the_weights_of_the_lowest_figure_are_kept(killed_after: int | None, tmp
 
     def attempt(reporter: SilentReporter) -> tuple[nn.Module, dict[str, float]]:
         lowest = toy(validate=validate, keep_lowest="error", average_decay=lambda step: 0.9)
-        return lowest.network, lowest.run(make_context(tmp_path, reporter, tmp_path))
+        return lowest.network, lowest.run(make_context(tmp_path, reporter, tmp_path)).figures
 
     if killed_after is not None:
         with pytest.raises(KeyboardInterrupt):
@@ -257,7 +260,7 @@ def test_the_average_is_exponential_and_takes_buffers_as_they_are() -> None:
 
 def test_without_an_average_the_network_ends_with_its_last_weights(tmp_path: Path) -> None:
     plain = toy()
-    figures = plain.run(make_context(tmp_path, SilentReporter(), tmp_path))
+    figures = plain.run(make_context(tmp_path, SilentReporter(), tmp_path)).figures
     assert figures["bias"] == plain.network.state_dict()["bias"].item()
     assert not (tmp_path / CHECKPOINT).exists()  # one a minute
 
@@ -268,13 +271,12 @@ def test_resumed_moments_lie_in_memory_as_their_parameters(tmp_path: Path) -> No
         network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         schedule = torch.optim.lr_scheduler.ConstantLR(torch.optim.Adam(network.parameters()), 1.0)
         volumes = torch.randn(1, 2, 5, 5, 5)
-        return network.weight, TrainingState(
-            toy(network=network, schedule=schedule, loss=lambda step, generator: network(volumes).mean())
-        )
+        toys = toy(network=network, schedule=schedule, loss=lambda call, _examples: call(volumes).mean())
+        return network.weight, TrainingState(toys, make_context(tmp_path, SilentReporter()))
 
     weight, first = state()
-    first.advance()
-    first.save(tmp_path / CHECKPOINT)
+    first.advance(Batches(first.training.draw, first.training.generator, "cpu", 0, 1))
+    first.save(tmp_path / CHECKPOINT, first.training.generator.get_state())
     weight_again, second = state()
     assert second.resume(tmp_path / CHECKPOINT)
     moments, moments_again = first.optimizer.state[weight], second.optimizer.state[weight_again]
