@@ -239,12 +239,17 @@ def _volume_numbers(rows: Sequence[Row], view: ProtocolView) -> Numbers:
     )
 
 
+def _signed(interval: Interval | None) -> str:
+    """An interval whose ends may be negative."""
+    return "–" if interval is None else f"{number(interval.low)} to {number(interval.high)}"
+
+
 def _difference_numbers(view: ProtocolView, found: Mapping[str, Mapping[str, Any]]) -> Numbers:
     rows = []
     for metric in view.table.metrics:
         for label, one in found[metric.name].items():
             p_value = "–" if one.p_value is None else f"{p_text(one.p_value)} {p_mark(one.p_value)}".strip()
-            rows.append((metric.title, label, number(one.mean), interval_text(one.interval), str(one.n), p_value))
+            rows.append((metric.title, label, number(one.mean), _signed(one.interval), str(one.n), p_value))
     return Numbers(("metric", "method", "difference", "95 % interval", "n", "p, Holm"), rows)
 
 

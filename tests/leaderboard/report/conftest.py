@@ -18,6 +18,7 @@ from leaderboard.report.content import (
     Report,
     Setting,
 )
+from leaderboard.report.site import write_report
 from leaderboard.report.volumes import volumes
 from leaderboard.selection import BoardChoice
 from leaderboard.table import Table, build_table
@@ -28,7 +29,7 @@ SHAPE = (24, 28, 20)
 PAPER, AUTHORS = PROTOCOLS[0], PROTOCOLS[1]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def case() -> Case:
     """A block of brain with a gap to the array's end on one side only, and a lesion in it."""
     brain_mask = np.zeros(SHAPE, bool)
@@ -40,7 +41,7 @@ def case() -> Case:
     return Case("sub-1", image, brain_mask, lesion_mask, affine, ("T1w",))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anomaly_map(case: Case) -> np.ndarray:
     """Noise, single voxels that post-processing drops, and the lesion."""
     rng = np.random.default_rng(0)
@@ -62,7 +63,7 @@ def tables(make_run) -> tuple[Table, Table]:
     return build_table(oracle, metrics=metrics), build_table(deployable, BoardChoice(), metrics)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def report(make_run, case: Case, anomaly_map: np.ndarray) -> Report:
     oracle, deployable = tables(make_run)
     counts = Detections(np.array([0.0, 1.0]), np.array([[2, 1], [1, 0]]), np.array([[4, 1], [2, 0]]), np.array([2, 1]))
@@ -97,7 +98,15 @@ def report(make_run, case: Case, anomaly_map: np.ndarray) -> Report:
     return Report([dataset], methods, "Made today")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def site(report: Report, tmp_path_factory) -> Path:
+    """The report as a folder."""
+    folder = tmp_path_factory.mktemp("site")
+    write_report(report, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def browser():
     """Headless Chromium; skips where there is none."""
     pytest.importorskip("playwright.sync_api")

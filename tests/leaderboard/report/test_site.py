@@ -43,10 +43,8 @@ def read(path: Path) -> Reader:
     return reader
 
 
-def test_pages_are_well_formed_and_their_links_lead_somewhere(report: Report, tmp_path: Path) -> None:
-    paths = write_report(report, tmp_path / "site")
-    assert paths[0].name == "index.html"
-    pages = {path.name: read(path) for path in paths if path.suffix == ".html"}
+def test_pages_are_well_formed_and_their_links_lead_somewhere(site: Path) -> None:
+    pages = {path.name: read(path) for path in site.glob("*.html")}
     assert {"board-phantom-01234567.html", "method-ae.html", "case-phantom-01234567-sub-0.html"} <= set(pages)
     for page in pages.values():
         for link in page.links:
@@ -54,25 +52,23 @@ def test_pages_are_well_formed_and_their_links_lead_somewhere(report: Report, tm
             assert name in pages or (not name and part in page.ids), link
 
 
-def test_a_single_file_holds_every_page(report: Report, tmp_path: Path) -> None:
-    (path,) = write_report(report, tmp_path / "report.html", single_file=True)
-    page = read(path)
+def test_a_single_file_holds_every_page(single: Path) -> None:
+    page = read(single)
     assert {link for link in page.links if not link.startswith("#")} == set()
     assert {link[1:] for link in page.links} <= set(page.ids)
 
 
-def test_nothing_is_fetched(report: Report, tmp_path: Path) -> None:
-    for path in write_report(report, tmp_path / "site"):
+def test_nothing_is_fetched(site: Path) -> None:
+    for path in site.iterdir():
         for address in re.findall(r"https?://[^\s\"'<)]+", path.read_text(encoding="utf-8")):
             assert address.startswith("http://www.w3.org/")  # names of XML
 
 
-def test_what_is_an_upper_bound_and_synthetic_is_said(report: Report, tmp_path: Path) -> None:
-    write_report(report, tmp_path)
-    text = (tmp_path / "board-phantom-01234567.html").read_text(encoding="utf-8")
+def test_what_is_an_upper_bound_and_synthetic_is_said(site: Path) -> None:
+    text = (site / "board-phantom-01234567.html").read_text(encoding="utf-8")
     for words in ("oracle", "deployable", "synthetic brains", "n = 2", "There is no free-response ROC: no maps."):
         assert words in text
-    assert "width of the blur, &lt;in mm&gt;" in (tmp_path / "method-ae.html").read_text(encoding="utf-8")
+    assert "width of the blur, &lt;in mm&gt;" in (site / "method-ae.html").read_text(encoding="utf-8")
 
 
 def test_a_folder_of_other_files_is_left_alone(report: Report, tmp_path: Path) -> None:
@@ -87,10 +83,17 @@ def test_a_folder_of_other_files_is_left_alone(report: Report, tmp_path: Path) -
 
 
 def test_an_earlier_report_is_written_over(report: Report, tmp_path: Path) -> None:
-    write_report(report, tmp_path)
+    (tmp_path / "bench-report.json").write_text("{}")
     (tmp_path / "case-gone.html").write_text("old")
-    write_report(report, tmp_path)
-    assert not (tmp_path / "case-gone.html").exists()
+    write_report(Report([], [], report.made), tmp_path)
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["bench-report.json", "index.html"]
+
+
+@pytest.fixture(scope="session")
+def single(report: Report, tmp_path_factory) -> Path:
+    """The report as one file."""
+    (path,) = write_report(report, tmp_path_factory.mktemp("single") / "report.html", single_file=True)
+    return path
 
 
 @pytest.fixture
@@ -108,9 +111,8 @@ def names(page) -> list[str]:
     return page.eval_on_selector_all("table.board tbody tr:not([hidden])", "rows => rows.map(row => row.dataset.name)")
 
 
-def test_tables_sort_and_filter(report: Report, tmp_path: Path, page) -> None:
-    write_report(report, tmp_path)
-    page.goto((tmp_path / "board-phantom-01234567.html").as_uri())
+def test_tables_sort_and_filter(site: Path, page) -> None:
+    page.goto((site / "board-phantom-01234567.html").as_uri())
     assert names(page) == ["spatial-msma", "ae", "zscore"]
     tpr = page.locator("table.board thead tr:nth-child(2) .sort").nth(2)  # the oracle's column of the second metric
     tpr.click()
@@ -129,9 +131,8 @@ def test_tables_sort_and_filter(report: Report, tmp_path: Path, page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
-def test_the_viewer_draws_and_obeys(report: Report, tmp_path: Path, page) -> None:
-    write_report(report, tmp_path)
-    page.goto((tmp_path / "case-phantom-01234567-sub-0.html").as_uri())
+def test_the_viewer_draws_and_obeys(site: Path, page) -> None:
+    page.goto((site / "case-phantom-01234567-sub-0.html").as_uri())
     page.wait_for_selector("[data-drawn=true]")
     status = page.locator("[data-role=status]")
     assert "threshold 2.250, as scored under paper@1" in status.inner_text()
@@ -150,9 +151,8 @@ def test_the_viewer_draws_and_obeys(report: Report, tmp_path: Path, page) -> Non
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
-def test_a_single_file_shows_one_page_at_a_time(report: Report, tmp_path: Path, page) -> None:
-    (path,) = write_report(report, tmp_path / "report.html", single_file=True)
-    page.goto(path.as_uri())
+def test_a_single_file_shows_one_page_at_a_time(single: Path, page) -> None:
+    page.goto(single.as_uri())
     assert page.locator("article.page:visible").count() == 1
     page.get_by_role("link", name="sub-0", exact=True).first.click()
     page.wait_for_selector("[data-drawn=true]")
@@ -160,9 +160,8 @@ def test_a_single_file_shows_one_page_at_a_time(report: Report, tmp_path: Path, 
     assert page.locator("article.page:visible").count() == 1
 
 
-def test_light_and_dark(report: Report, tmp_path: Path, page) -> None:
-    write_report(report, tmp_path)
-    page.goto((tmp_path / "index.html").as_uri())
+def test_light_and_dark(site: Path, page) -> None:
+    page.goto((site / "index.html").as_uri())
     paper = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(paper)
     page.locator("#theme").click()
