@@ -21,6 +21,7 @@ from bench.runs.presets import resolve
 from bench.runs.scoring import fitted_detector
 from bench.runs.store import Store
 from datasets.load import load_dataset
+from datasets.settings import SIZE_OF_PRESET
 from datasets.sources import dataset_settings
 from methods.parts.smoothing import blurred_inside
 from metrics.evaluate import evaluate_case
@@ -58,7 +59,9 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, default=Path(".bench"))
     chosen = parser.parse_args()
     set_up_processor(chosen.threads)  # as `bench run` does
-    settings = dataset_settings(chosen.dataset, {"preset": chosen.preset, "lesions": {"set": chosen.lesions}})
+    settings = dataset_settings(
+        chosen.dataset, {"cohort_size": SIZE_OF_PRESET[chosen.preset], "lesions": {"set": chosen.lesions}}
+    )
     dataset = load_dataset(settings, chosen.workspace / "datasets")
     cases = [dataset.validation_lesions[i] for i in range(min(chosen.cases, len(dataset.validation_lesions)))]
     detector_class = method(chosen.method)

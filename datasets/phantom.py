@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -18,14 +17,14 @@ from datasets.lesions.generator import simulate_lesions
 from datasets.lesions.identity import lesion_identity
 from datasets.lesions.settings import LesionSettings, described
 from datasets.preparing import preparation
-from datasets.settings import LesionedSettings
+from datasets.settings import CohortSize, LesionedSettings
 
 NAME = "phantom"
 DESCRIPTION = "synthetic healthy brains, T1w and T2w, made here: nothing to download"
 VERSION = 1  # part of fingerprints: raise it when subjects change
-SIZES = {  # train, validation, test; those of the preset "paper" are the paper's
-    "cpu": (64, 16, 12),
-    "gpu": (330, 41, 41),
+SIZES = {  # train, validation, test; "paper" is the paper's
+    "small": (64, 16, 12),
+    "medium": (330, 41, 41),
     "paper": (1320, 165, 165),
 }
 CHANNELS = ("T1w", "T2w")
@@ -34,13 +33,13 @@ CHANNELS = ("T1w", "T2w")
 class Settings(LesionedSettings):
     """Its size."""
 
-    preset: Literal["cpu", "gpu", "paper"] = Field("cpu", description="size of the cohort")
+    cohort_size: CohortSize = Field("small", description="subjects to train, validate and test on")
 
 
 def phantom_subject(seed: int, split: str, index: int) -> tuple[FloatArray, BoolArray, Affine]:
     """Raw images (2, 96, 112, 80), brain mask and affine (voxel -> mm) of one healthy subject.
 
-    It depends on these three arguments only, so subject k is the same in every preset. About 0.5 s.
+    It depends on these three arguments only, so subject k is the same in cohorts of any size. About 0.5 s.
     """
     from datasets.synthesis.anatomy import phantom_affine, random_anatomy
     from datasets.synthesis.contrast import acquire
@@ -51,8 +50,8 @@ def phantom_subject(seed: int, split: str, index: int) -> tuple[FloatArray, Bool
 
 
 def load(settings: Settings, cache_folder: Path) -> Dataset:
-    """The phantom cohort of the preset's size; subjects are made when first asked for and kept on disk."""
-    train, validation, test = SIZES[settings.preset]
+    """The phantom cohort of that size; subjects are made when first asked for and kept on disk."""
+    train, validation, test = SIZES[settings.cohort_size]
     scored = min(test, settings.cases or test)
     test_ids = tuple(case_id("test", index) for index in range(scored))
     check_lesions(settings.lesions, settings.seed, test_ids, cache_folder)

@@ -7,6 +7,7 @@ import typer
 
 from bench.cli import options
 from bench.cli.app import command
+from bench.cli.cluster_options import ClusterOptions
 from bench.cli.data_options import DataOptions, LesionOptions, TrainingDataOptions, dataset_settings
 from bench.cli.options import DEFAULT_WORKSPACE, EvaluationOptions, MethodOptions
 from bench.errors import BenchError
@@ -18,10 +19,12 @@ def run(
     data: DataOptions,
     lesions: LesionOptions,
     evaluation: EvaluationOptions,
+    where: ClusterOptions,
     again: Annotated[bool, typer.Option("--again", help="Score every case anew.")] = False,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Fit methods, score the test cases, evaluate the maps and print the table."""
+    where.check()
     choice = methods.choice()  # mistakes are told before what takes seconds to import
     protocol = evaluation.chosen_protocol()
     settings = dataset_settings(methods.preset, data, lesions)
@@ -33,8 +36,9 @@ def run(
 
     options.set_up_processor(methods.threads)
     workspace.remove_leftovers()
-    with reporter() as view:
-        bench = Bench(workspace, view, evaluation.workers, evaluation.chosen_metrics())
+    with reporter() as view, where.backend(methods.threads) as backend:
+        place = workspace.absolute() if where.cluster else workspace
+        bench = Bench(place, view, evaluation.workers, evaluation.chosen_metrics(), backend)
         results = run(bench, choice, settings, protocol, again)
     print_runs(results, bench)
     options.exit_unless_complete(results)

@@ -34,6 +34,10 @@ class Workspace:
     def __str__(self) -> str:
         return str(self.path)
 
+    def absolute(self) -> "Workspace":
+        """The same, for processes that work in other folders."""
+        return Workspace(self.path.absolute())
+
     @property
     def trained_parts(self) -> Path:
         """Folder of the store."""
@@ -123,8 +127,9 @@ class RunLayout:
     prepared/<id>.nii.gz         the same on the prepared grid, float32: what is evaluated
     validation/<id>.nii.gz       maps of healthy validation cases, for protocols that set thresholds on them
     healthy_brains/<id>.nii.gz   their brain masks, where no dataset knows them (maps made elsewhere)
-    runtime.json                 the record
-    runtime.json.lock            held while a command changes the record
+    runtime.json                 the record of the method as a whole
+    scored/<id>.json             what scoring a case took: it is finished
+    failed/<id>.txt              why a case that is not finished has no map
     errors.log                   tracebacks of what failed
     results/<protocol>/          see `ResultsLayout`
     """
@@ -133,13 +138,16 @@ class RunLayout:
 
     @property
     def record_file(self) -> Path:
-        """The record."""
+        """The record of the method as a whole."""
         return self.path / RECORD_FILE
 
-    @property
-    def record_lock(self) -> Path:
-        """Held while the record is changed."""
-        return self.path / f"{RECORD_FILE}.lock"
+    def scored_file(self, case_id: str) -> Path:
+        """What scoring a case took."""
+        return self.path / "scored" / f"{case_id}.json"
+
+    def failure_file(self, case_id: str) -> Path:
+        """Why a case has no map."""
+        return self.path / "failed" / f"{case_id}.txt"
 
     @property
     def error_log(self) -> Path:

@@ -366,11 +366,13 @@ def test_a_damaged_record_is_made_anew_from_its_maps(tmp_path):
     (before,) = do_run(tmp_path, "brightness")
     (record,) = tmp_path.glob("runs/*/brightness-*/runtime.json")
     record.write_text('{"method": "brigh')
+    record.with_name("scored").joinpath(f"{before.cases[0].id}.json").unlink()  # as an earlier version had none
     messages = Reporter()
     (after, other) = do_run(tmp_path, "brightness", "zscore", messages=messages)
     assert after.metrics == before.metrics and len(Brightness.scored) == 3
     assert other.status == "finished"
-    assert any("was damaged and is made anew from 3 maps" in line for line in messages.lines)
+    (said,) = (line for line in messages.lines if "was damaged and is made anew from 3 maps" in line)
+    assert "scoring 1 of them took is not known" in said
     assert record.with_name("runtime.json.damaged").exists()
 
 
