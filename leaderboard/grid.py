@@ -139,7 +139,7 @@ def _row(row: Row, texts: Sequence[str | TextCell]) -> tuple[TextCell, ...]:
     return tuple(replace(cell, quiet=quiet and not cell.bold) for cell in cells)
 
 
-def _mean_and_se(cell: Cell | None) -> TextCell:
+def mean_and_se(cell: Cell | None) -> TextCell:
     if cell is None or cell.mean is None:
         return TextCell(NOTHING)
     text = number(cell.mean) if cell.se is None else f"{number(cell.mean)} ± {number(cell.se)}"
@@ -150,7 +150,7 @@ def _results(table: Table) -> Grid:
     def texts(row: Row) -> list[str | TextCell]:
         place = REPORTED if row.status == "reported" else NOTHING if row.place is None else str(row.place)
         counts = f"{row.n}/{row.of}"
-        return [place, _name_cell(row), counts, *(_mean_and_se(row.cells.get(m.name)) for m in table.metrics)]
+        return [place, _name_cell(row), counts, *(mean_and_se(row.cells.get(m.name)) for m in table.metrics)]
 
     return Grid(
         title="Results",

@@ -41,15 +41,73 @@ def leaderboard(
     metric: MetricNames = None,
     statistics: Annotated[bool, typer.Option("--statistics", help="Intervals, tests and ranks.")] = False,
     costs: Annotated[bool, typer.Option("--costs", help="Time, memory, parameters.")] = False,
+    over: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AXES",
+            help="Put boards beside each other that differ in these alone: lesion-set, protocol, dataset; or several, "
+            "with commas.",
+        ),
+    ] = None,
+    all_boards: Annotated[bool, typer.Option("--all", help="Put all boards beside each other.")] = False,
     separator: Separator = None,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
-    """Compare finished runs in one table."""
+    """Compare finished runs in one table; with --over or --all, over many boards."""
+    if over is not None or all_boards:
+        alone = {"--paper": paper, "--statistics": statistics, "--costs": costs}
+        if wrong := next((name for name, given in alone.items() if given), None):
+            raise BenchError(f"{wrong} is for one board: leave it out with --over and --all.")
+        if over is not None and all_boards:
+            raise BenchError("--over chooses among boards, --all takes all of them: leave one out.")
+        _print_over(workspace, over, board, metric, format, separator)
+        return
     from bench.cli.summary import print_table
     from leaderboard.table import build_table
 
     table = build_table(list(read_runs(workspace).values()), board.choice(), metric, paper)
     print_table(table, format, statistics, costs, separator)
+
+
+def _print_over(
+    workspace: "Workspace",
+    over: str | None,
+    board: BoardOptions,
+    metrics: list[str] | None,
+    format: str,
+    separator: str | None,
+) -> None:
+    from bench.cli.summary import terminal_style
+    from bench.discovery import nearest
+    from leaderboard.boards import AXES
+    from leaderboard.format import View
+    from leaderboard.over import build_over
+    from leaderboard.over_page import render_over
+
+    axes = None
+    if over is not None:
+        names = [name.strip() for name in over.split(",")]
+        if wrong := next((name for name in names if name not in AXES), None):
+            raise BenchError(f"--over {over}: boards have no {wrong!r}{nearest(wrong or '', list(AXES))}")
+        axes = [axis for axis in AXES if axis in names]
+    color, width = terminal_style()
+    found = build_over(list(read_runs(workspace).values()), axes, board.choice(), metrics)
+    typer.echo(render_over(found, format, View(color=color, width=width, separator=separator)), nl=False)
+
+
+@command("boards")
+def boards(
+    board: BoardOptions,
+    format: Annotated[str, typer.Option(help="How to print it: rich, markdown, latex or html.")] = "rich",
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
+) -> None:
+    """List the boards of a workspace: dataset, lesion set, protocol, how many methods."""
+    from bench.cli.summary import print_page
+    from leaderboard.boards import all_boards, boards_grid
+    from leaderboard.format import Page
+
+    found = all_boards(list(read_runs(workspace).values()), board.choice())
+    print_page(Page([f"{workspace}: {len(found)} boards"], [boards_grid(found)], []), format)
 
 
 @command("compare")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from leaderboard.boards import lesion_set
 from leaderboard.colours import Style, row_styles
 from leaderboard.figures.lesion_volume import VolumeBin
 from leaderboard.row import Row
@@ -91,8 +92,8 @@ class DatasetView:
     @property
     def lesion_set(self) -> str:
         """Such as "set paper"; empty where lesions were not put in by a set."""
-        found = re.search(r"\bset [\w-]+", self.description.get("lesions", ""))
-        return found[0] if found else ""
+        found = lesion_set(self.description)
+        return f"set {found}" if found else ""
 
     @property
     def title(self) -> str:
