@@ -30,6 +30,7 @@ from datasets.tables import Table, read_table
 COMMAND = "bench prepare"
 IGNORED = f"{PAGE}\n{FIGURES}\n*_xfm.*\n"
 RESOLUTION = "2 mm isotropic"
+FIRST = "T1w"  # deepbet learned from such images, and the template is one
 WAITING = "Not prepared yet, it belongs to another --part."
 
 
@@ -79,7 +80,12 @@ def prepare_folder(
     """
     if target.resolve() == source.resolve():
         raise BenchError(f"OUT is the folder of the raw scans, {target}: name another one.")
-    folder = find_subjects(source, without=target)
+    folder = find_subjects(source, without=target, channels=settings.channels)
+    if any(next(iter(files.images)) != FIRST for files in folder.subjects):
+        raise BenchError(
+            f"Brains are found, and laid on the template, by their {FIRST} image: {source} has none, or --channels "
+            "does not begin with it."
+        )
     for note in folder.notes:
         reporter.say(note)
     participants = _participants(source)

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.settings import AbsolutePath
+from datasets.channels import Channels
 from datasets.lesions.settings import LesionSettings
 
 
@@ -30,6 +31,9 @@ class ScanSettings(LesionedSettings):
     """For datasets of scans that are read from disk."""
 
     root: AbsolutePath | None = Field(None, description="folder of the scans")
+    channels: Channels | None = Field(
+        None, description="contrasts to use, as T1w,FLAIR; masks lie on the first. None: those that all subjects have"
+    )
     align: Literal["auto", "none", "affine"] = Field(
         "auto",
         description="auto: brains that lie elsewhere than the training brains are aligned to them; affine: all; none",

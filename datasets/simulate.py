@@ -15,26 +15,43 @@ from datasets.lesions.generator import LESION_GENERATORS, simulate_lesions
 from datasets.lesions.identity import lesion_identity
 from datasets.lesions.settings import LesionSettings
 from datasets.scans import reading
-from datasets.scans.bids_layout import CHANNELS, SubjectFiles, find_subjects
+from datasets.scans.bids_layout import SubjectFiles, find_subjects
 from datasets.scans.names import anat_folder
 
 COMMAND = "bench simulate-lesions"
 
 
-def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: int, reporter: Reporter) -> int:
-    """Write sub-X/anat/sub-X_T1w.nii.gz (and T2w), brain and lesion mask for every healthy subject of `source`.
+def simulate_folder(
+    source: Path,
+    target: Path,
+    settings: LesionSettings,
+    seed: int,
+    reporter: Reporter,
+    channels: tuple[str, ...] | None = None,
+) -> int:
+    """Write sub-X/anat/sub-X_T1w.nii.gz (T2w, ...), brain and lesion mask for every healthy subject of `source`.
 
-    Images are on the grid of the T1w. A subject gets the same lesions as in `bench run --dataset bids` with the same
-    dataset seed, enhanced before preparation instead of after. What the same command wrote before stays, and what it
-    lacks is added. Gives the number of subjects that are there; those that cannot be used are reported. BenchError when
-    there is none, and, with nothing touched, when `target` holds anything else.
+    Images are on the grid of the first one. A subject gets the same lesions as in `bench run --dataset bids` with the
+    same dataset seed and channels, enhanced before preparation instead of after. What the same command wrote before
+    stays, and what it lacks is added.
+
+    Args:
+        source: Healthy scans; subjects that cannot be used are reported.
+        target: A new folder, or one that the same command wrote with the same settings.
+        channels: As `find_subjects` takes them.
+
+    Returns:
+        The number of subjects that are there.
+
+    Raises:
+        BenchError: When there is none, and, with nothing touched, when `target` holds anything else.
     """
     if settings.lesion_set.healthy:
         raise BenchError(f"--lesion-set {settings.set} puts no lesions in: choose another one.")
     LESION_GENERATORS.get(settings.generator)  # an unknown one is no reason to set every subject aside
     if target.resolve() == source.resolve():
         raise BenchError(f"OUT is the folder of the healthy scans, {target}: name another one.")
-    folder = find_subjects(source, without=target)
+    folder = find_subjects(source, without=target, channels=channels)
     for note in folder.notes:
         reporter.say(note)
     for subject in folder.set_aside:
@@ -45,7 +62,7 @@ def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: 
     healthy = [files for files in folder.subjects if not files.lesion_mask]
     if not healthy:
         raise BenchError(f"No subject of {source} could be used.")
-    _begin(target, healthy, settings, seed)
+    _begin(target, healthy, settings, seed, channels)
     written = 0
     with reporter.task("simulating lesions", len(healthy)) as tick:
         for files in healthy:
@@ -60,9 +77,17 @@ def simulate_folder(source: Path, target: Path, settings: LesionSettings, seed: 
     return written
 
 
-def _begin(target: Path, subjects: list[SubjectFiles], settings: LesionSettings, seed: int) -> None:
+def _begin(
+    target: Path,
+    subjects: list[SubjectFiles],
+    settings: LesionSettings,
+    seed: int,
+    channels: tuple[str, ...] | None,
+) -> None:
     """Note in the target what is about to be written there. BenchError when something else is."""
     made_by: dict[str, JsonValue] = {"lesions": lesion_identity(settings), "seed": seed, "reading": reading.VERSION}
+    if channels is not None:
+        made_by["channels"] = list(channels)
     known = output.noted(target, COMMAND) or {"Settings": made_by, "Sources": {}}
     if known.get("Settings") != made_by:
         raise BenchError(f"{target} holds lesions made with another seed or other settings: name a new folder.")
@@ -82,7 +107,7 @@ def _begin(target: Path, subjects: list[SubjectFiles], settings: LesionSettings,
 
 def _paths(files: SubjectFiles, target: Path) -> dict[str, Path]:
     """What is written of a subject: suffix -> file. The lesion mask comes first: no image is ever without its own."""
-    suffixes = ["label-lesion_mask", "desc-brain_mask", *(channel for channel in CHANNELS if channel in files.images)]
+    suffixes = ["label-lesion_mask", "desc-brain_mask", *files.images]
     return {suffix: target / anat_folder(files.id) / f"{files.id}_{suffix}.nii.gz" for suffix in suffixes}
 
 
@@ -90,7 +115,7 @@ def _simulate_subject(files: SubjectFiles, target: Path, settings: LesionSetting
     missing = {suffix: path for suffix, path in _paths(files, target).items() if not path.exists()}
     if not missing:
         return
-    channels = tuple(channel for channel in CHANNELS if channel in files.images)
+    channels = tuple(files.images)
     healthy = reading.read_scan(files, channels)
     scan = simulate_lesions(healthy, settings, derived_seed(seed, "lesions", files.id))
     scan = enhanced_scan(scan, settings)

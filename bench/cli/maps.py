@@ -148,6 +148,7 @@ def simulate_lesions(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Folder of healthy scans with BIDS names.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write images and lesion masks to.")],
     lesions: LesionOptions,
+    channels: options.ChannelNames = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the lesions.")] = 0,
 ) -> None:
     """Put simulated lesions into your healthy scans and write images and masks."""
@@ -155,6 +156,7 @@ def simulate_lesions(
     from datasets.simulate import simulate_folder
 
     remove_leftovers(target)
+    chosen = options.chosen_channels(channels)
     with reporter() as view:
-        written = simulate_folder(source, target, lesion_settings(lesions), seed, view)
+        written = simulate_folder(source, target, lesion_settings(lesions), seed, view, chosen)
     typer.echo(f"{written} subjects with lesions in {target}")

@@ -283,3 +283,13 @@ def test_outliers_by_hand():
     assert outliers([Quality(brain_ml=700, growth=1.3, likeness=0.8, inside=1)]) == [
         ["brain volume 700 ml, usual are 900 to 2000"]
     ]
+
+
+def test_chosen_channels_alone_are_prepared_and_t1w_is_among_them(raw_head, tmp_path):
+    raw_head.write(tmp_path / "in", "sub-01", "desc-brain_mask", "T2w")
+    code, said = run(tmp_path / "in", tmp_path / "out", "--channels", "T2w,T1w")
+    assert code == 2 and "laid on the template, by their T1w image" in said.replace("\n", " ")
+    code, said = run(tmp_path / "in", tmp_path / "out", "--channels", "T1w", "--no-bias-correction")
+    assert code == 0 and not [*(tmp_path / "out").rglob("*T2w*")], said
+    code, said = run(tmp_path / "in", tmp_path / "out", "--no-bias-correction")
+    assert code == 2 and "prepared with other settings" in said
