@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import shutil
+import threading
 import time
 import zlib
 from contextlib import suppress
@@ -15,8 +16,9 @@ DAY_S = 24 * 3600.0
 
 
 def temporary_path(path: Path) -> Path:
-    """Beside a path, hidden, with the same suffixes, named by the machine and the process that writes it."""
-    return path.with_name(f".{_machine()}-{os.getpid()}.{path.name}")
+    """Beside a path, hidden, with the same suffixes, named by the machine, the process and the thread that write it."""
+    thread = "" if threading.current_thread() is threading.main_thread() else f"{threading.get_ident()}."
+    return path.with_name(f".{_machine()}-{os.getpid()}.{thread}{path.name}")
 
 
 def remove_leftovers(*folders: Path) -> None:

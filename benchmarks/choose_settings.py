@@ -17,10 +17,12 @@ from bench.cli.options import set_up_processor
 from bench.detector import Case, FloatArray
 from bench.registry import method
 from bench.reporting import SilentReporter
+from bench.runs.choice import ChosenMethod
 from bench.runs.presets import resolve
 from bench.runs.scoring import fitted_detector
 from bench.runs.store import Store
 from datasets.load import load_dataset
+from datasets.settings import SIZE_OF_PRESET
 from datasets.sources import dataset_settings
 from methods.parts.smoothing import blurred_inside
 from metrics.evaluate import evaluate_case
@@ -58,7 +60,9 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, default=Path(".bench"))
     chosen = parser.parse_args()
     set_up_processor(chosen.threads)  # as `bench run` does
-    settings = dataset_settings(chosen.dataset, {"preset": chosen.preset, "lesions": {"set": chosen.lesions}})
+    settings = dataset_settings(
+        chosen.dataset, {"cohort_size": SIZE_OF_PRESET[chosen.preset], "lesions": {"set": chosen.lesions}}
+    )
     dataset = load_dataset(settings, chosen.workspace / "datasets")
     cases = [dataset.validation_lesions[i] for i in range(min(chosen.cases, len(dataset.validation_lesions)))]
     detector_class = method(chosen.method)
@@ -71,7 +75,8 @@ def main() -> None:
         smooths = "smoothing_mm" in detector_class.Config.model_fields
         pairs = [*change.split(), *(["smoothing_mm=0"] if smooths else [])]
         config = resolve({chosen.method: detector_class}, chosen.preset, None, pairs, names)[chosen.method]
-        fitted = fitted_detector(detector_class, config, dataset, store, 0, "cpu", SilentReporter())
+        candidate = ChosenMethod(detector_class, config, chosen.preset, 0, "cpu")
+        fitted = fitted_detector(candidate, dataset, store, SilentReporter())
         before = fitted.network_evaluations
         start = time.perf_counter()
         maps = [fitted.detector.score(case.without_lesion_mask()) for case in cases]

@@ -3,14 +3,17 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias, overload
 
 import numpy as np
 
+from bench.cores import on_all_cores
 from bench.errors import BenchError
 from bench.files import atomic_path
+from bench.reporting import task
 from datasets.case import BoolArray, Case, NativeGrid
 
 Arrays: TypeAlias = dict[str, np.ndarray[Any, Any]]
@@ -39,8 +42,36 @@ class LazyCases(Sequence[Case]):
         indices = range(len(self))[index]  # IndexError beyond the end, negative ones from the end
         if isinstance(indices, range):
             return LazyCases([self._keys[i] for i in indices], lambda i: self._make(indices[i]), self._folder)
-        path = self._folder / f"{self._keys[indices]}.safetensors"
-        return kept_case(path, lambda: self._make(indices))
+        return kept_case(self._path(indices), lambda: self._make(indices))
+
+    def __iter__(self) -> Iterator[Case]:
+        """In order; those that follow are read, or made, at the same time, on as many cores as there are."""
+        return on_all_cores(self.__getitem__, range(len(self)))
+
+    def missing(self, indices: Iterable[int]) -> list[int]:
+        """Those of the indices whose case is not there yet."""
+        return [index for index in indices if not self._path(index).exists()]
+
+    def _path(self, index: int) -> Path:
+        return self._folder / f"{self._keys[index]}.safetensors"
+
+
+def make_ahead(cases: Sequence[Case], indices: Iterable[int]) -> None:
+    """Make those of the cases that are not there yet, on as many cores as there are, and keep them as files.
+
+    They are what they would be one by one. One that cannot be made is left to who asks for it, and then says why.
+    Sequences that are not lazy have nothing to make.
+    """
+    missing = cases.missing(indices) if isinstance(cases, LazyCases) else []
+
+    def make(index: int) -> None:
+        with suppress(Exception):
+            cases[index]
+
+    if missing:
+        with task("preparing cases", len(missing)) as tick:
+            for _ in on_all_cores(make, missing):
+                tick()
 
 
 def kept_case(path: Path, make: Callable[[], Case]) -> Case:

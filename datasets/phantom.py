@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import AfterValidator, Field
@@ -20,14 +20,14 @@ from datasets.lesions.generator import simulate_lesions
 from datasets.lesions.identity import lesion_identity
 from datasets.lesions.settings import LesionSettings, described
 from datasets.preparing import preparation
-from datasets.settings import LesionedSettings
+from datasets.settings import CohortSize, LesionedSettings
 
 NAME = "phantom"
 DESCRIPTION = "synthetic healthy brains, T1w, T2w and FLAIR, made here: nothing to download"
 VERSION = 1  # part of fingerprints: raise it when subjects change
-SIZES = {  # train, validation, test; those of the preset "paper" are the paper's
-    "cpu": (64, 16, 12),
-    "gpu": (330, 41, 41),
+SIZES = {  # train, validation, test; "paper" is the paper's
+    "small": (64, 16, 12),
+    "medium": (330, 41, 41),
     "paper": (1320, 165, 165),
 }
 DEFAULT_CHANNELS = ("T1w", "T2w")
@@ -46,7 +46,7 @@ class Settings(LesionedSettings):
     channels: Annotated[Channels, AfterValidator(_made)] = Field(
         DEFAULT_CHANNELS, description="contrasts to use, some of T1w, T2w, FLAIR"
     )
-    preset: Literal["cpu", "gpu", "paper"] = Field("cpu", description="size of the cohort")
+    cohort_size: CohortSize = Field("small", description="subjects to train, validate and test on")
 
 
 def phantom_subject(
@@ -54,8 +54,8 @@ def phantom_subject(
 ) -> tuple[FloatArray, BoolArray, Affine]:
     """Raw images (C, 96, 112, 80), brain mask and affine (voxel -> mm) of one healthy subject.
 
-    It depends on the first three arguments only, so subject k is the same in every preset, and each of its channels is
-    the same whatever others are asked for. About 0.5 s.
+    It depends on the first three arguments only, so subject k is the same in cohorts of any size, and each of its
+    channels is the same whatever others are asked for. About 0.5 s.
     """
     from datasets.synthesis.anatomy import phantom_affine, random_anatomy
     from datasets.synthesis.contrast import acquire
@@ -68,8 +68,8 @@ def phantom_subject(
 
 
 def load(settings: Settings, cache_folder: Path) -> Dataset:
-    """The phantom cohort of the preset's size; subjects are made when first asked for and kept on disk."""
-    train, validation, test = SIZES[settings.preset]
+    """The phantom cohort of that size; subjects are made when first asked for and kept on disk."""
+    train, validation, test = SIZES[settings.cohort_size]
     scored = min(test, settings.cases or test)
     test_ids = tuple(case_id("test", index) for index in range(scored))
     check_lesions(settings.lesions, settings.seed, test_ids, cache_folder)

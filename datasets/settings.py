@@ -1,12 +1,16 @@
 """What a user chooses about a dataset; part of every fingerprint, except where folders lie."""
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bench.settings import AbsolutePath
 from datasets.channels import Channels
 from datasets.lesions.settings import LesionSettings
+
+CohortSize: TypeAlias = Literal["small", "medium", "paper"]
+# Of a dataset that has sizes, where only a preset of methods was chosen.
+SIZE_OF_PRESET: dict[str, CohortSize] = {"cpu": "small", "gpu": "medium", "paper": "paper"}
 
 
 class DatasetSettings(BaseModel):

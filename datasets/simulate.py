@@ -1,9 +1,11 @@
 """A user's own healthy scans with lesions put in and their masks beside."""
 
+from functools import partial
 from pathlib import Path
 
 from pydantic import JsonValue
 
+from bench.cores import on_all_cores
 from bench.errors import BenchError
 from bench.files import save_nifti
 from bench.reporting import Reporter
@@ -65,12 +67,12 @@ def simulate_folder(
     _begin(target, healthy, settings, seed, channels)
     written = 0
     with reporter.task("simulating lesions", len(healthy)) as tick:
-        for files in healthy:
-            try:
-                _simulate_subject(files, target, settings, seed)
-                written += 1
-            except BenchError as problem:
+        work = partial(_simulated, target=target, settings=settings, seed=seed)
+        for files, problem in zip(healthy, on_all_cores(work, healthy), strict=True):
+            if problem:
                 reporter.say(f"{files.id} is set aside: {problem}")
+            else:
+                written += 1
             tick(note=files.id)
     if not written:
         raise BenchError(f"No subject of {source} could be used.")
@@ -109,6 +111,15 @@ def _paths(files: SubjectFiles, target: Path) -> dict[str, Path]:
     """What is written of a subject: suffix -> file. The lesion mask comes first: no image is ever without its own."""
     suffixes = ["label-lesion_mask", "desc-brain_mask", *files.images]
     return {suffix: target / anat_folder(files.id) / f"{files.id}_{suffix}.nii.gz" for suffix in suffixes}
+
+
+def _simulated(files: SubjectFiles, target: Path, settings: LesionSettings, seed: int) -> BenchError | None:
+    """Simulate and write one subject; why it cannot be used, if so."""
+    try:
+        _simulate_subject(files, target, settings, seed)
+    except BenchError as problem:
+        return problem
+    return None
 
 
 def _simulate_subject(files: SubjectFiles, target: Path, settings: LesionSettings, seed: int) -> None:

@@ -15,7 +15,7 @@ from bench.discovery import Kind
 from bench.errors import BenchError
 from bench.settings import validated
 from datasets.dataset import Dataset
-from datasets.settings import DatasetSettings
+from datasets.settings import SIZE_OF_PRESET, DatasetSettings
 
 
 class DatasetSource(Protocol):
@@ -98,4 +98,6 @@ def settings_from_json(text: str) -> DatasetSettings:
         raise ValueError("the settings of a dataset are a mapping")
     name = content.pop("name", "labels")  # those of labels were written without a name
     reads = DATASETS.get(name).Settings.model_fields
+    if "cohort_size" in reads and "preset" in content:  # as its size was called once
+        content.setdefault("cohort_size", SIZE_OF_PRESET.get(content["preset"]))
     return dataset_settings(name, {key: content[key] for key in content if key in reads or key not in ONCE_SHARED})

@@ -19,12 +19,15 @@ ROOMS = {  # room -> what its modules may import: modules, or whole rooms
     "metrics": {"metrics"},
     "datasets": {
         "datasets",
-        *(f"bench.{name}" for name in ("errors", "files", "seeds", "settings", "reporting", "discovery")),
+        *(f"bench.{name}" for name in ("errors", "files", "seeds", "settings", "reporting", "discovery", "cores")),
     },
     "methods": {"methods", "datasets.case", *PORCH},
     "leaderboard": {"leaderboard", "metrics", "datasets.case", "datasets.dataset", *PORCH},
     "bench.machine": {"bench.machine", *PORCH},
     "bench.runs": ALL,
+    "bench.models": ALL,
+    "bench.predicting": ALL,
+    "bench.cluster": ALL,
     "bench.contributing": ALL,
     "bench.cli": ALL,
     "bench": {"datasets.case", *PORCH},  # the porch

@@ -3,12 +3,13 @@
 import sys
 
 try:
-    from bench.cli import contributing, environment, maps, preparing, running, tables
+    from bench.cli import contributing, environment, maps, models, predicting, preparing, running, tables
     from bench.cli.app import app
 except KeyboardInterrupt:  # nothing was begun yet
     sys.exit(130)
 
-COMMANDS = (running, preparing, maps, tables, contributing)  # importing them registers their commands
+# importing them registers their commands
+COMMANDS = (running, predicting, preparing, models, maps, tables, contributing)
 
 
 def main() -> None:

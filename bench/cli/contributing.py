@@ -69,14 +69,13 @@ def check_dataset(
     data: DataOptions,
     lesions: LesionOptions,
     most: Annotated[int, typer.Option(min=1, help="Look at this many cases of each split.")] = 20,
-    preset: Annotated[options.Preset, typer.Option(help="Size of the phantom.")] = "cpu",
 ) -> None:
     """Check that a dataset keeps the contract: disjoint splits, healthy training cases, stable fingerprints."""
     from bench.contributing.dataset_contract import check_dataset
 
     if data.dataset is not None:
         raise BenchError(f"--dataset {data.dataset}: the dataset to check is named without --dataset.")
-    settings = dataset_settings(preset, replace(data, dataset=name), lesions, for_methods=False)
+    settings = dataset_settings(options.DEFAULT_PRESET, replace(data, dataset=name), lesions)
     _report(check_dataset(settings, most))
 
 

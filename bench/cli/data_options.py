@@ -73,6 +73,10 @@ class TrainingDataOptions:
     dataset_seed: Annotated[
         int, typer.Option(min=0, help="Seed of phantom, split and simulated lesions.", rich_help_panel=DATA)
     ] = 0
+    cohort_size: Annotated[
+        Literal["small", "medium", "paper"] | None,
+        typer.Option(help="Size of the phantom; the one that goes with --preset if not given.", rich_help_panel=DATA),
+    ] = None
     data: Annotated[
         list[str] | None,
         typer.Option("--data", metavar="KEY=VALUE", help="Any other setting of the dataset.", rich_help_panel=DATA),
@@ -86,7 +90,6 @@ class DataOptions(TrainingDataOptions):
     cases: Annotated[int | None, typer.Option(min=1, help="Only the first N test cases.", rich_help_panel=DATA)] = None
 
 
-DEFAULT_PRESET = "cpu"
 # option -> field of the dataset's settings, where their names differ
 FIELDS = {
     "dataset_seed": "seed",
@@ -106,17 +109,16 @@ EFFECT: dict[str, Callable[[sets.LesionSet], bool]] = {
 }
 
 
-def dataset_settings(
-    preset: str, data: TrainingDataOptions, lesions: LesionOptions | None = None, for_methods: bool = True
-) -> "DatasetSettings":
+def dataset_settings(preset: str, data: TrainingDataOptions, lesions: LesionOptions | None = None) -> "DatasetSettings":
     """The settings of the chosen dataset.
 
     An option counts as given when it differs from its default. BenchError that names the option, field or value, for
     one that the dataset does not read or take, or that would change nothing.
 
-    for_methods: whether the preset is that of methods as well, so that a dataset need not read it.
+    preset: of the methods, which says the size of a dataset that has sizes, where no other is given.
     """
     from bench.settings import settings_of
+    from datasets.settings import SIZE_OF_PRESET
     from datasets.sources import DATASETS, dataset_settings
 
     name = data.dataset or _dataset_of(data)
@@ -128,14 +130,12 @@ def dataset_settings(
         if field not in reads:
             raise BenchError(f"The dataset {name} does not read --{option.replace('_', '-')}: leave it out.")
         values[field] = value
-    if not for_methods and preset != DEFAULT_PRESET and "preset" not in reads:
-        raise BenchError(f"The dataset {name} does not read --preset: leave it out.")
     for key, value in _pairs(data.data or []).items():
         if key in values:
             raise BenchError(f"{key} is set twice, by an option of its own and by --data {key}=...: leave one away.")
         values[key] = value
-    if "preset" in reads:
-        values.setdefault("preset", preset)  # otherwise it is the methods' alone
+    if "cohort_size" in reads:
+        values.setdefault("cohort_size", SIZE_OF_PRESET[preset])
     settings = dataset_settings(name, _nested(values))
     if lesions:
         check_effect(getattr(settings, "lesions", None), values)

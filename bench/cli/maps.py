@@ -8,7 +8,7 @@ import typer
 
 from bench.cli import options
 from bench.cli.app import command
-from bench.cli.data_options import DATA, DataOptions, LesionOptions, dataset_settings, lesion_settings
+from bench.cli.data_options import DataOptions, LesionOptions, dataset_settings, lesion_settings
 from bench.cli.options import DEFAULT_WORKSPACE, EvaluationOptions
 from bench.errors import BenchError
 from bench.temporary import remove_leftovers
@@ -123,7 +123,6 @@ def export(
         list[str] | None,
         typer.Option(help="Only this split: train, validation or test; repeatable. All if not given."),
     ] = None,
-    preset: Annotated[options.Preset, typer.Option(help="Size of the phantom.", rich_help_panel=DATA)] = "cpu",
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Write a dataset's prepared images, and its lesion masks apart, as BIDS folders for another program."""
@@ -132,7 +131,7 @@ def export(
     from bench.runs.datasets import opened_dataset, remember_dataset
     from datasets.export import export_dataset
 
-    settings = dataset_settings(preset, data, lesions, for_methods=False)
+    settings = dataset_settings(options.DEFAULT_PRESET, data, lesions)
     workspace.remove_leftovers()
     remove_leftovers(target)
     with reporter() as view:

@@ -30,6 +30,7 @@ def of_use(count: int | None) -> int | None:
 
 
 Preset = Literal["cpu", "gpu", "paper"]
+DEFAULT_PRESET: Preset = "cpu"
 MethodNames = Annotated[
     list[str] | None,
     typer.Option("--method", help="A method's name; repeat it, or say all.", rich_help_panel=METHODS),
@@ -56,9 +57,7 @@ class MethodOptions:
     """Which methods, with which settings, and what they compute on."""
 
     method: MethodNames = None
-    preset: Annotated[Preset, typer.Option(help="Budget of methods, size of the phantom.", rich_help_panel=METHODS)] = (
-        "cpu"
-    )
+    preset: Annotated[Preset, typer.Option(help="Budget of the methods.", rich_help_panel=METHODS)] = DEFAULT_PRESET
     pairs: Annotated[
         list[str] | None,
         typer.Option(

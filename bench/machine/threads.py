@@ -4,6 +4,8 @@ than one by far."""
 import os
 import time
 
+from bench.cores import available_cores
+
 
 def choose_threads() -> int:
     """Set torch's thread count to the faster of one and all cores on a small 3D convolution, and return it.
@@ -22,11 +24,6 @@ def choose_threads() -> int:
     best = min(times, key=lambda threads: times[threads])
     torch.set_num_threads(best)
     return best
-
-
-def available_cores() -> int:
-    """Cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def most_at_once() -> int:

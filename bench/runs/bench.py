@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from bench.reporting import Reporter
+from bench.runs.backend import Backend, LocalBackend
 from bench.runs.store import Store
 from bench.runs.tracking import Tracker
 from bench.runs.workspace import Workspace
@@ -19,12 +20,14 @@ class Bench:
         reporter: Where progress and messages go.
         workers: How many cases are evaluated at the same time; None for as many as there are cores.
         metrics: What is measured of each case.
+        backend: Where methods are fitted and cases scored.
     """
 
     workspace: Workspace
     reporter: Reporter
     workers: int | None = None
     metrics: tuple[Metric, ...] = METRICS
+    backend: Backend = field(default_factory=LocalBackend)
     store: Store = field(init=False)
     tracker: Tracker = field(init=False)
 

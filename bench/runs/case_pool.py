@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from bench.machine.threads import available_cores
+from bench.cores import available_cores
 
 
 @contextmanager

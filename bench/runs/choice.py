@@ -1,5 +1,6 @@
 """What the user chose to run: methods, their settings, seed and device."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,8 +49,11 @@ class Choice:
     seed: int = 0
     device: str = "auto"
 
-    def resolved(self) -> list[ChosenMethod]:
+    def resolved(self, device_of: Callable[[str], str] | None = None) -> list[ChosenMethod]:
         """Each chosen method once, in the order given.
+
+        Args:
+            device_of: What "auto", "cpu" or "cuda" stands for where the work is done; here, if None.
 
         Raises:
             BenchError: For a name, a setting or a device that there is not.
@@ -57,7 +61,7 @@ class Choice:
         detectors = self._detectors()
         known = list(registry.listing()[0]) if self.config_file else []
         configs = presets.resolve(detectors, self.preset, self.config_file, list(self.pairs), known)
-        device = chosen_device(self.device)
+        device = (device_of or chosen_device)(self.device)
         return [
             ChosenMethod(detector, configs[name], self.preset, self.seed, device)
             for name, detector in detectors.items()

@@ -18,6 +18,7 @@ from bench.files import write_text
 from bench.machine.version import commit, version
 from bench.reporting import Reporter
 from bench.results import CaseResult, MetricSummary, RunResult, save_result
+from bench.runs.backend import Backend, LocalBackend
 from bench.runs.bench import Bench
 from bench.runs.case_pool import case_pool
 from bench.runs.run_folder import RunFolder, digest, load_map
@@ -63,7 +64,7 @@ def evaluate(
         The run's result, also when the method or some of its cases failed.
     """
     evaluation = Evaluation.begun(folder, dataset, protocol, metrics)
-    failed = {case_id: why for case_id, why in folder.record.failed.items() if case_id in dataset.test_ids}
+    failed = {case_id: why for case_id, why in folder.failures().items() if case_id in dataset.test_ids}
     error = folder.record.skipped or folder.record.error
     try:
         threshold = None if protocol.per_case else shared_threshold(folder, dataset, protocol, workers)
@@ -84,7 +85,11 @@ def evaluate(
 
 @contextmanager
 def evaluation_in_background(
-    folder: RunFolder, dataset: Dataset, protocol: Protocol, metrics: Sequence[Metric] = METRICS
+    folder: RunFolder,
+    dataset: Dataset,
+    protocol: Protocol,
+    metrics: Sequence[Metric] = METRICS,
+    backend: Backend | None = None,
 ) -> Iterator[Callable[[int], object]]:
     """Gives a function that takes the index of a test case just scored, and evaluates it while others are scored.
 
@@ -95,8 +100,8 @@ def evaluation_in_background(
         yield lambda index: None
         return
     evaluation = Evaluation.begun(folder, dataset, protocol, metrics)
-    with case_pool(workers=1) as pool:
-        yield lambda index: pool.submit(evaluation.case, index, None)
+    with (backend or LocalBackend()).evaluating(evaluation.case) as start:
+        yield start
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,7 @@ class Evaluation:
             threshold=evaluation.threshold,
             metrics=evaluation.metrics,
             lesions=evaluation.lesions,
-            runtime_s=self.folder.record.cases[case.id].runtime_s,
+            runtime_s=took.runtime_s if (took := self.folder.scored(case.id)) else None,
         )
 
 
@@ -197,9 +202,10 @@ def _run_result(
     error: str | None,
 ) -> RunResult:
     record = folder.record
-    scored = [record.cases[case.id] for case in cases]
+    scored = [took for case in cases if (took := folder.scored(case.id))]
+    peaks = [one.peak_memory_mb for one in scored if one.peak_memory_mb is not None]
     return RunResult(
-        **record.facts(),
+        **{**record.facts(), "peak_memory_mb": max(peaks, default=record.peak_memory_mb)},
         key=digest(dataset.fingerprint, record.method, record.config, record.seed, protocol.hash),
         dataset=dataset.name,
         dataset_fingerprint=dataset.fingerprint,

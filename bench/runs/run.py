@@ -1,7 +1,5 @@
 """One command's work: fit, score, evaluate and track each method in turn; a failing one stops no other."""
 
-from functools import cache
-
 from bench.errors import Skipped, reason, stops_all
 from bench.machine.version import versions
 from bench.results import RunResult
@@ -11,7 +9,7 @@ from bench.runs.choice import Choice, ChosenMethod
 from bench.runs.datasets import opened_dataset, remember_dataset
 from bench.runs.evaluation import evaluate_and_track, evaluation_in_background
 from bench.runs.run_folder import Record, RunFolder, digest
-from bench.runs.scoring import FittedDetector, fitted_detector, score_unfinished, score_validation
+from bench.runs.scoring import ScoringJob, score_unfinished, score_validation
 from bench.runs.source import has_changed, source_hash
 from datasets.dataset import Dataset
 from datasets.settings import DatasetSettings
@@ -38,7 +36,7 @@ def run(
     """
     for missing in choice.missing():
         bench.reporter.say(f"{missing.source} is left out, it failed to import: {missing.reason}")
-    methods = choice.resolved()
+    methods = choice.resolved(bench.backend.device)
     dataset = opened_dataset(bench, dataset_settings)
     remember_dataset(bench.workspace, dataset, dataset_settings)
     results = []
@@ -57,20 +55,17 @@ def run_method(
 ) -> RunResult:
     """Score what is unfinished, evaluate, write the results and track them."""
     record = folder.record
-
-    @cache  # fitted when first needed, which is not at all when every case is scored
-    def fit() -> FittedDetector:
-        return fitted_detector(
-            method.detector, method.config, dataset, bench.store, method.seed, method.device, bench.reporter
-        )
-
+    job = ScoringJob(method, dataset, bench.store, folder)
     _note_source(bench, method, folder, dataset)
     record.skipped = None  # it may be able to run now
     try:
-        with evaluation_in_background(folder, dataset, protocol, bench.metrics) as evaluate_case:
-            score_unfinished(folder, dataset, fit, bench.reporter, evaluate_case)
-        if protocol.strategy == "healthy-fpr":
-            score_validation(folder, dataset, fit, bench.reporter)
+        with (
+            evaluation_in_background(folder, dataset, protocol, bench.metrics, bench.backend) as evaluate_case,
+            bench.backend.scorer(job, bench.reporter) as scorer,
+        ):
+            score_unfinished(folder, dataset, scorer, bench.reporter, evaluate_case)
+            if protocol.strategy == "healthy-fpr":
+                score_validation(folder, dataset, scorer, bench.reporter)
     except Skipped as skipped:
         record.skipped, record.error = str(skipped), None
         folder.save()

@@ -1,18 +1,16 @@
-"""The folder of one method's run: maps, and the record of what was scored."""
+"""The folder of one method's run: maps, the record of the method, and a file for each case: scored, or failed."""
 
 import hashlib
 import json
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import BenchError, reason
-from bench.files import read_scores, save_nifti, write_text
+from bench.files import read_scores, save_nifti, visible_files, write_text
 from bench.reporting import Reporter
 from bench.results import RunFacts
 from bench.runs.workspace import RunLayout
@@ -25,26 +23,26 @@ class Scored(BaseModel):
 
     runtime_s: float | None = None
     network_evaluations: int | None = None
+    peak_memory_mb: float | None = Field(None, description="of the process, since it began to score")
     source: str | None = None
 
 
 class Record(RunFacts):
-    """Who made the maps and what it took: runtime.json."""
+    """Who made the maps and what the method as a whole took: runtime.json."""
 
     model_config = ConfigDict(extra="forbid")
 
     error: str | None = Field(None, description="why the method as a whole failed")
     skipped: str | None = Field(None, description="why the method cannot run here; then there are no maps")
-    cases: dict[str, Scored] = Field(default={}, description="case id -> what scoring it took")
-    failed: dict[str, str] = Field(default={}, description="case id -> reason; it will be tried again")
 
 
 @dataclass
 class RunFolder(RunLayout):
-    """One method's folder and its record; `record` is saved after every change that matters.
+    """One method's folder and its record.
 
-    Several commands may work in one folder. What they know of cases is added up: it is read anew before each change.
-    What is known of the method as a whole is the last command's.
+    Several commands may work in one folder, of one machine or of many: what is known of a case is a file of its own,
+    which nobody else writes, so nothing is lost and nobody waits. What is known of the method as a whole is the last
+    command's that saved it.
     """
 
     record: Record
@@ -58,10 +56,14 @@ class RunFolder(RunLayout):
         try:
             return cls.load(path)
         except BenchError:
-            folder = cls.rebuilt(path, fresh)
+            folder, maps, unknown = cls.rebuilt(path, fresh)
             reporter.say(
-                f"{fresh.method}: {folder.record_file} was damaged and is made anew from {len(fresh.cases)} maps; what "
-                "scoring them took is not known any more, --again scores every case anew"
+                f"{fresh.method}: {folder.record_file} was damaged and is made anew from {maps} maps"
+                + (
+                    f"; what scoring {unknown} of them took is not known any more, --again scores every case anew"
+                    if unknown
+                    else ""
+                )
             )
             return folder
 
@@ -70,77 +72,108 @@ class RunFolder(RunLayout):
         """An existing folder; raises BenchError when its record cannot be read."""
         file = RunLayout(path).record_file
         try:
-            return cls(path, Record.model_validate_json(file.read_text(encoding="utf-8")))
-        except (OSError, ValidationError, ValueError) as error:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            cases = {case_id: Scored(**values) for case_id, values in content.pop("cases", {}).items()}
+            failed = {case_id: str(why) for case_id, why in content.pop("failed", {}).items()}
+            folder = cls(path, Record(**content))
+        except (OSError, ValidationError, ValueError, TypeError, AttributeError) as error:
             raise BenchError(
                 f"{file} is damaged: `bench run` with the same method and settings makes it anew from its maps."
             ) from error
+        if cases or failed:
+            folder._move_apart(cases, failed)
+        return folder
+
+    def _move_apart(self, cases: dict[str, Scored], failed: dict[str, str]) -> None:
+        """What an earlier version's record says of cases, into files of their own; those that are there are newer."""
+        for case_id, scored in cases.items():
+            if not self.scored_file(case_id).exists():
+                self.note_scored(case_id, scored)
+        for case_id, why in failed.items():
+            if not self.failure_file(case_id).exists():
+                write_text(self.failure_file(case_id), why + "\n")
+        self.save()
 
     @classmethod
-    def rebuilt(cls, path: Path, fresh: Record) -> "RunFolder":
-        """A folder whose record is damaged: a new one of the maps that are there, the old one kept beside it."""
+    def rebuilt(cls, path: Path, fresh: Record) -> "tuple[RunFolder, int, int]":
+        """A folder whose record is damaged: a new one, the old one kept beside it; how many maps there are, and of how
+        many of these nothing is known, since an earlier version noted it in the record."""
         folder = cls(path, fresh)
         folder.record_file.replace(folder.record_file.with_suffix(".json.damaged"))
-        for found in sorted(path.glob("prepared/*.nii.gz")):
-            fresh.cases[found.name.removesuffix(".nii.gz")] = Scored()
+        maps = [found.name.removesuffix(".nii.gz") for found in visible_files(path, "prepared/*.nii.gz")]
+        unknown = [case_id for case_id in maps if not folder.scored_file(case_id).exists()]
+        for case_id in unknown:
+            folder.note_scored(case_id, Scored())
         folder.save()
-        return folder
+        return folder, len(maps), len(unknown)
 
     def save(self) -> None:
         """Write what is known of the method as a whole."""
-        with self._changing():
-            pass
-
-    @contextmanager
-    def _changing(self) -> Iterator[Record]:
-        """The record, its cases as the file has them now; written at the end, while other commands wait."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.record_lock):
-            if self.record_file.exists():
-                now = self.load(self.path).record
-                self.record.cases, self.record.failed = now.cases, now.failed
-            yield self.record
-            write_text(self.record_file, self.record.model_dump_json(indent=1) + "\n")
+        write_text(self.record_file, self.record.model_dump_json(indent=1) + "\n")
 
     def is_scored(self, case_id: str) -> bool:
-        """Whether the case is finished: its map is there and the record knows it."""
-        return case_id in self.record.cases and self.prepared_path(case_id).exists()
+        """Whether the case is finished, by whatever command: its map is there, and what it took."""
+        return self.prepared_path(case_id).exists() and self.scored(case_id) is not None
+
+    def scored(self, case_id: str) -> Scored | None:
+        """What scoring a case took; None when it is not scored, or its file is damaged, so that it is scored again."""
+        try:
+            return Scored.model_validate_json(self.scored_file(case_id).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def failures(self) -> dict[str, str]:
+        """Case id -> why it has no result; it will be tried again."""
+        found = {}
+        for file in visible_files(self.path, "failed/*.txt"):
+            case_id = file.name.removesuffix(".txt")
+            if not self.is_scored(case_id):
+                with suppress(FileNotFoundError):  # another command has scored it just now
+                    found[case_id] = file.read_text(encoding="utf-8").strip()
+        return found
 
     def forget_scores(self) -> None:
         """Make every case unfinished, so that all are scored again."""
-        with self._changing() as record:
-            record.cases.clear()
-        for path in self.validation_maps():
+        for path in (*visible_files(self.path, "scored/*.json"), *self.validation_maps()):
             path.unlink(missing_ok=True)
 
     def keep_map(self, case: Case, anomaly_map: FloatArray, scored: Scored) -> None:
         """Write both maps of a test case and note it as finished; its older results no longer count."""
+        self.write_maps(case, anomaly_map)
+        self.note_scored(case.id, scored)
+
+    def write_maps(self, case: Case, anomaly_map: FloatArray) -> None:
+        """Write both maps of a test case, which `note_scored` then makes a finished one."""
         x, y, z = anomaly_map.shape
         native = case.native or NativeGrid((x, y, z), case.affine)
         native_map = to_native(anomaly_map, case, outside=float(anomaly_map[case.brain_mask].min()))
         save_nifti(self.map_path(case.id), native_map, native.affine, native.space)
-        self.keep_prepared(case, anomaly_map, scored)
+        self._write_prepared(case, anomaly_map)
 
     def keep_prepared(self, case: Case, anomaly_map: ScoreArray, scored: Scored) -> None:
-        """The same without the map on the subject's own grid."""
+        """As `keep_map`, without the map on the subject's own grid."""
+        self._write_prepared(case, anomaly_map)
+        self.note_scored(case.id, scored)
+
+    def _write_prepared(self, case: Case, anomaly_map: ScoreArray) -> None:
         for path in self.case_results(case.id):
             path.unlink(missing_ok=True)
         save_nifti(self.prepared_path(case.id), anomaly_map, case.affine)
-        with self._changing() as record:
-            record.failed.pop(case.id, None)
-            record.cases[case.id] = scored
+
+    def note_scored(self, case_id: str, scored: Scored) -> None:
+        """Note a case, whose maps are written, as finished."""
+        write_text(self.scored_file(case_id), scored.model_dump_json(indent=1) + "\n")
+        self.failure_file(case_id).unlink(missing_ok=True)
 
     def keep_failure(self, case_id: str, error: Exception) -> None:
-        """Note why a case has no result, unless another command has one by now; it will be tried again."""
+        """Note why a case has no result; it will be tried again, and counts for nothing once it is finished."""
         self.log(case_id, error)
-        with self._changing() as record:
-            if not self.is_scored(case_id):
-                record.failed[case_id] = reason(error)
+        if not self.is_scored(case_id):
+            write_text(self.failure_file(case_id), reason(error) + "\n")
 
     def forget(self, case_id: str) -> None:
         """Make a case unfinished."""
-        with self._changing() as record:
-            record.cases.pop(case_id, None)
+        self.scored_file(case_id).unlink(missing_ok=True)
 
     def log(self, what: str, error: Exception) -> None:
         """Append the traceback to errors.log."""

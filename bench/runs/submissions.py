@@ -109,7 +109,8 @@ def take_over(folder: RunFolder, dataset: Dataset, index: int, path: Path | None
         if path is None:
             raise BenchError(f"{source} holds no map of it.")
         content = f"{READING}:{file_hash(path)}"
-        if folder.is_scored(case_id) and folder.record.cases[case_id].source == content:
+        taken = folder.scored(case_id)
+        if taken and taken.source == content and folder.is_scored(case_id):
             return
         case = dataset.test[index]
         folder.keep_prepared(case, read_map(path, case), Scored(source=content))

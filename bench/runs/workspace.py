@@ -1,6 +1,7 @@
 """What lies where in a workspace, the folder that commands work in. Nothing else builds these paths.
 
 components/<name>-<key12>/         trained parts
+models/<name>/                     models, see bench.models
 datasets/                          prepared cases, made anew when missing
 runs/<dataset>-<fingerprint8>/     the runs on one dataset, see `DatasetLayout`
 mlflow.db, mlartifacts/            the same results in MLflow; mlflow.db.lock is held while a command logs there
@@ -34,10 +35,19 @@ class Workspace:
     def __str__(self) -> str:
         return str(self.path)
 
+    def absolute(self) -> "Workspace":
+        """The same, for processes that work in other folders."""
+        return Workspace(self.path.absolute())
+
     @property
     def trained_parts(self) -> Path:
         """Folder of the store."""
         return self.path / "components"
+
+    @property
+    def models(self) -> Path:
+        """Folder of models."""
+        return self.path / "models"
 
     @property
     def datasets(self) -> Path:
@@ -123,8 +133,9 @@ class RunLayout:
     prepared/<id>.nii.gz         the same on the prepared grid, float32: what is evaluated
     validation/<id>.nii.gz       maps of healthy validation cases, for protocols that set thresholds on them
     healthy_brains/<id>.nii.gz   their brain masks, where no dataset knows them (maps made elsewhere)
-    runtime.json                 the record
-    runtime.json.lock            held while a command changes the record
+    runtime.json                 the record of the method as a whole
+    scored/<id>.json             what scoring a case took: it is finished
+    failed/<id>.txt              why a case that is not finished has no map
     errors.log                   tracebacks of what failed
     results/<protocol>/          see `ResultsLayout`
     """
@@ -133,13 +144,16 @@ class RunLayout:
 
     @property
     def record_file(self) -> Path:
-        """The record."""
+        """The record of the method as a whole."""
         return self.path / RECORD_FILE
 
-    @property
-    def record_lock(self) -> Path:
-        """Held while the record is changed."""
-        return self.path / f"{RECORD_FILE}.lock"
+    def scored_file(self, case_id: str) -> Path:
+        """What scoring a case took."""
+        return self.path / "scored" / f"{case_id}.json"
+
+    def failure_file(self, case_id: str) -> Path:
+        """Why a case has no map."""
+        return self.path / "failed" / f"{case_id}.txt"
 
     @property
     def error_log(self) -> Path:

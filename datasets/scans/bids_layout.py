@@ -90,10 +90,21 @@ class Placed:
 FileT = TypeVar("FileT", Path, Placed)
 
 
-def find_subjects(root: Path, without: Path | None = None, channels: tuple[str, ...] | None = None) -> Folder:
+def holds_bids(root: Path, without: Path | None = None) -> bool:
+    """Whether a folder has a NIfTI file at a place where BIDS has a subject's images."""
+    return bool(placed_files(root, [path for path in listed(root, without).files if is_nifti(path)]))
+
+
+def find_subjects(
+    root: Path,
+    without: Path | None = None,
+    to_learn_from: bool = True,
+    channels: tuple[str, ...] | None = None,
+) -> Folder:
     """The subjects of a folder, sorted by id, and those that cannot be used or that may be patients.
 
-    A subject of whom any name below the folder speaks of a lesion is found with its lesion mask or set aside.
+    A subject of whom any name below the folder speaks of a lesion is found with its lesion mask or set aside; unless
+    nothing is to be learned from the folder: then masks of lesions are passed over.
 
     Args:
         without: A folder below that is not looked into.
@@ -117,7 +128,9 @@ def find_subjects(root: Path, without: Path | None = None, channels: tuple[str, 
             f"{root} holds no {lacking[0]} image with a BIDS name, such as sub-01/anat/sub-01_{lacking[0]}.nii.gz; "
             f"point --root at the folder that contains the sub-* folders{first}"
         )
-    lesions = signs_of_lesions(root, volumes)
+    lesions = signs_of_lesions(root, volumes) if to_learn_from else {}
+    if not to_learn_from:
+        found = {case_id: [one for one in files if one.role != "lesion"] for case_id, files in found.items()}
     subjects, set_aside = [], []
     for case_id in sorted(found):
         try:

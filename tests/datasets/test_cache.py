@@ -1,5 +1,7 @@
+import itertools
 import json
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +10,9 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+import bench.cores
 from bench.errors import BenchError
-from datasets.cache import LazyCases, kept_case, read_case, write_case
+from datasets.cache import LazyCases, kept_case, make_ahead, read_case, write_case
 from datasets.case import Case, NativeGrid
 from datasets.fingerprint import fingerprint
 from datasets.lesions.identity import lesion_identity
@@ -120,3 +123,61 @@ def test_cases_kept_without_a_checksum_are_read(tmp_path: Path):
     assert len(words.pop("sha256")) == 64
     save_file(arrays, path, metadata={"case": json.dumps(words)})
     assert_same(read_case(path), some_case())
+
+
+@pytest.fixture
+def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.cores, "available_cores", lambda: 4)
+
+
+class Made:
+    """Eight cases that tell how many of them are made at once; number 5 cannot be made."""
+
+    def __init__(self, folder: Path) -> None:
+        self.together = threading.Barrier(3, timeout=10)
+        self.indices: list[int] = []
+        self.cases = LazyCases([f"case-{index}" for index in range(8)], self.make, folder)
+
+    def make(self, index: int) -> Case:
+        self.indices.append(index)
+        if index in (1, 2, 3):
+            self.together.wait()  # BrokenBarrierError unless three are made at the same time
+        if index == 5:
+            raise BenchError("number 5 is broken")
+        return some_case(f"sub-{index}")
+
+
+def test_cases_are_made_ahead_at_the_same_time_and_as_they_are_one_by_one(tmp_path: Path, four_cores) -> None:
+    made = Made(tmp_path / "ahead")
+    make_ahead(made.cases, [0, 1, 2, 3, 5, 6])
+    assert sorted(made.indices) == [0, 1, 2, 3, 5, 6] and made.indices[0] == 0
+    assert made.cases.missing(range(8)) == [4, 5, 7]
+    one_by_one = LazyCases(["case-3"], lambda index: some_case("sub-3"), tmp_path / "alone")
+    assert_same(made.cases[3], one_by_one[0])
+    with pytest.raises(BenchError, match="number 5 is broken"):  # who asks for it is told
+        made.cases[5]
+    make_ahead([some_case()], [0])  # nothing to make
+
+
+def test_going_through_cases_makes_the_next_ones_meanwhile(tmp_path: Path, four_cores) -> None:
+    made = Made(tmp_path)
+    going = iter(made.cases)
+    assert [next(going).id for _ in range(5)] == [f"sub-{index}" for index in range(5)]
+    with pytest.raises(BenchError, match="number 5 is broken"):
+        next(going)
+    assert [case.id for case in made.cases[:5]] == [f"sub-{index}" for index in range(5)]
+    begun = len(made.indices)
+    assert next(iter(made.cases[6:])).id == "sub-6"
+    assert len(made.indices) == begun  # what was made ahead is there
+
+
+def test_going_through_the_first_ones_does_not_make_all(tmp_path: Path, four_cores) -> None:
+    indices = []
+
+    def make(index: int) -> Case:
+        indices.append(index)
+        return some_case(f"sub-{index}")
+
+    cases = LazyCases([f"case-{index}" for index in range(50)], make, tmp_path)
+    assert [case.id for case in itertools.islice(cases, 3)] == ["sub-0", "sub-1", "sub-2"]
+    assert len(indices) <= 3 + 4

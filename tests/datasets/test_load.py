@@ -26,7 +26,7 @@ WRITTEN_BEFORE = """{"name": "bids", "root": "/scans", "train_root": null, "tabl
     [
         ("phantoms", {}, "There is no dataset 'phantoms', did you mean 'phantom'?"),
         ("phantom", {"sed": 1}, "dataset phantom: there is no setting 'sed', did you mean 'seed'?"),
-        ("phantom", {"preset": "tpu"}, "dataset phantom: preset = 'tpu' is wrong"),
+        ("phantom", {"cohort_size": "big"}, "dataset phantom: cohort_size = 'big' is wrong"),
         ("bids", {"lesions": {"set": "papr"}}, "lesions.set = 'papr' is wrong, it should be one of paper, plain, soft"),
         ("labels", {}, "dataset labels: the setting 'labels' is missing (folder of lesion masks)."),
     ],
@@ -58,6 +58,11 @@ def test_folders_are_absolute(monkeypatch, tmp_path):
 )
 def test_settings_are_kept_as_json(settings):
     assert settings_from_json(settings_as_json(settings)) == settings
+
+
+def test_the_size_of_a_phantom_that_an_earlier_version_kept_is_read():
+    text = '{"name": "phantom", "preset": "gpu", "seed": 2}'
+    assert settings_from_json(text) == phantom.Settings(cohort_size="medium", seed=2)
 
 
 def test_files_written_before_each_dataset_had_settings_of_its_own_still_open():

@@ -103,15 +103,16 @@ def test_noise_is_as_strong_as_in_real_2_mm_data(dataset):
     assert 0.015 < detail[white].std() < 0.08  # IXI T1w: 0.046-0.049
 
 
-def test_presets_differ_in_size_only(tmp_path):
-    cpu, gpu, paper = (load_dataset(phantom.Settings(preset=preset), tmp_path) for preset in ("cpu", "gpu", "paper"))
-    assert [len(cpu.train), len(cpu.validation), len(cpu.test)] == [64, 16, 12]
-    assert [len(gpu.train), len(gpu.validation), len(gpu.test)] == [330, 41, 41]
+def test_cohorts_differ_in_size_only(tmp_path):
+    sizes = ("small", "medium", "paper")
+    small, medium, paper = (load_dataset(phantom.Settings(cohort_size=size), tmp_path) for size in sizes)
+    assert [len(small.train), len(small.validation), len(small.test)] == [64, 16, 12]
+    assert [len(medium.train), len(medium.validation), len(medium.test)] == [330, 41, 41]
     assert [len(paper.train), len(paper.validation), len(paper.test)] == [1320, 165, 165]
-    cpu.validation[1]
+    small.validation[1]
     (kept,) = tmp_path.rglob("*.safetensors")
     before = kept.stat().st_mtime_ns
-    gpu.validation[1]
+    medium.validation[1]
     assert list(tmp_path.rglob("*.safetensors")) == [kept] and kept.stat().st_mtime_ns == before
 
 

@@ -20,12 +20,13 @@ from datasets.lesions.settings import LesionSettings
 def test_defaults_are_those_of_the_settings():
     assert dataset_settings("cpu", DataOptions(), LesionOptions()) == phantom.Settings()
     assert lesion_settings(LesionOptions()) == LesionSettings()
-    assert dataset_settings("gpu", TrainingDataOptions()) == phantom.Settings(preset="gpu")
+    assert dataset_settings("gpu", TrainingDataOptions()) == phantom.Settings(cohort_size="medium")
+    assert dataset_settings("gpu", TrainingDataOptions(cohort_size="small")) == phantom.Settings()
 
 
 def test_options_reach_their_fields(tmp_path):
     enhanced = ["lesions.enhancement=2"]
-    data = DataOptions("bids", tmp_path, tmp_path / "healthy", None, "FLAIR,t1w", "none", 3, enhanced, 4)
+    data = DataOptions("bids", tmp_path, tmp_path / "healthy", None, "FLAIR,t1w", "none", 3, None, enhanced, 4)
     lesions = LesionOptions(lesion_atlas=tmp_path / "atlas", lesion_load_ml=5.0)
     inside = LesionSettings(atlas=tmp_path / "atlas", lesion_load_ml=5, enhancement=2)
     expected = bids.Settings(
@@ -70,15 +71,10 @@ def test_settings_of_lesions_without_effect_are_refused(lesions, pairs, sentence
     assert lesion_settings(LesionOptions("soft", soft_fwhm_mm=2)).soft_fwhm_mm == 2
 
 
-def test_a_preset_that_is_the_datasets_alone_must_be_read():
-    with pytest.raises(BenchError, match="The dataset bids does not read --preset"):
-        dataset_settings("gpu", DataOptions("bids"), for_methods=False)
-    assert dataset_settings("gpu", DataOptions(), for_methods=False) == phantom.Settings(preset="gpu")
-
-
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
+        (DataOptions("bids", cohort_size="medium"), "The dataset bids does not read --cohort-size: leave it out."),
         (DataOptions("bids", table="scores.csv"), "The dataset bids does not read --table: leave it out."),
         (DataOptions("phantom", root="scans"), "The dataset phantom does not read --root"),
         (DataOptions("ixi", train_root="scans"), "The dataset ixi does not read --train-root"),
