@@ -82,8 +82,8 @@ def resolve(
     return {name: validated(detector.Config, settings[name], name) for name, detector in detectors.items()}
 
 
-def flattened(config: BaseModel) -> dict[str, str | int | float | bool | None]:
-    """A config as dotted keys and plain values; lists become JSON text."""
+def flattened(config: BaseModel | Settings) -> dict[str, str | int | float | bool | None]:
+    """A config, or one that was read from JSON, as dotted keys and plain values; lists become JSON text."""
     flat: dict[str, str | int | float | bool | None] = {}
 
     def walk(value: Any, key: str) -> None:
@@ -95,7 +95,7 @@ def flattened(config: BaseModel) -> dict[str, str | int | float | bool | None]:
         else:
             flat[key] = json.dumps(value)
 
-    walk(config.model_dump(mode="json"), "")
+    walk(config.model_dump(mode="json") if isinstance(config, BaseModel) else config, "")
     return flat
 
 
