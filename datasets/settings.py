@@ -1,5 +1,6 @@
 """What a user chooses about a dataset; part of every fingerprint, except where folders lie."""
 
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -42,3 +43,9 @@ class ScanSettings(LesionedSettings):
         "auto",
         description="auto: brains that lie elsewhere than the training brains are aligned to them; affine: all; none",
     )
+
+
+def scans_folder(settings: DatasetSettings) -> Path | None:
+    """The folder that a dataset's scans lie in; None where it has none."""
+    root = getattr(settings, "root", None)
+    return root if isinstance(root, Path) else None

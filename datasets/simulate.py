@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from pydantic import JsonValue
 
 from bench.cores import on_all_cores
@@ -11,11 +12,13 @@ from bench.files import save_nifti
 from bench.reporting import Reporter
 from bench.seeds import derived_seed
 from datasets import output
+from datasets.case import FloatArray
 from datasets.fingerprint import files_fingerprint
 from datasets.lesions.enhancement import enhanced_scan
 from datasets.lesions.generator import LESION_GENERATORS, simulate_lesions
 from datasets.lesions.identity import lesion_identity
 from datasets.lesions.settings import LesionSettings
+from datasets.preparing.preparation import Scan
 from datasets.scans import reading
 from datasets.scans.bids_layout import SubjectFiles, find_subjects
 from datasets.scans.names import anat_folder
@@ -64,10 +67,10 @@ def simulate_folder(
     healthy = [files for files in folder.subjects if not files.lesion_mask]
     if not healthy:
         raise BenchError(f"No subject of {source} could be used.")
-    _begin(target, healthy, settings, seed, channels)
+    _begin(source, target, healthy, settings, seed, channels)
     written = 0
     with reporter.task("simulating lesions", len(healthy)) as tick:
-        work = partial(_simulated, target=target, settings=settings, seed=seed)
+        work = partial(_simulated, source=source, target=target, settings=settings, seed=seed)
         for files, problem in zip(healthy, on_all_cores(work, healthy), strict=True):
             if problem:
                 reporter.say(f"{files.id} is set aside: {problem}")
@@ -80,6 +83,7 @@ def simulate_folder(
 
 
 def _begin(
+    source: Path,
     target: Path,
     subjects: list[SubjectFiles],
     settings: LesionSettings,
@@ -104,7 +108,13 @@ def _begin(
         if sources.setdefault(files.id, content) != content:
             raise BenchError(f"{files.id} has changed since its lesions in {target} were made: name a new folder.")
     if sources != before:
-        output.note(target, COMMAND, "simulated lesions", {"Settings": made_by, "Sources": sources})
+        output.note(target, COMMAND, "simulated lesions", {"Settings": made_by, "Sources": sources}, source)
+
+
+def is_extracted(image: FloatArray, scan: Scan) -> bool:
+    """Whether an image shows nothing outside the brain."""
+    outside = image[~scan.brain_mask]
+    return outside.size == 0 or bool(np.ptp(outside) == 0)
 
 
 def _paths(files: SubjectFiles, target: Path) -> dict[str, Path]:
@@ -113,16 +123,18 @@ def _paths(files: SubjectFiles, target: Path) -> dict[str, Path]:
     return {suffix: target / anat_folder(files.id) / f"{files.id}_{suffix}.nii.gz" for suffix in suffixes}
 
 
-def _simulated(files: SubjectFiles, target: Path, settings: LesionSettings, seed: int) -> BenchError | None:
+def _simulated(
+    files: SubjectFiles, source: Path, target: Path, settings: LesionSettings, seed: int
+) -> BenchError | None:
     """Simulate and write one subject; why it cannot be used, if so."""
     try:
-        _simulate_subject(files, target, settings, seed)
+        _simulate_subject(files, source, target, settings, seed)
     except BenchError as problem:
         return problem
     return None
 
 
-def _simulate_subject(files: SubjectFiles, target: Path, settings: LesionSettings, seed: int) -> None:
+def _simulate_subject(files: SubjectFiles, source: Path, target: Path, settings: LesionSettings, seed: int) -> None:
     missing = {suffix: path for suffix, path in _paths(files, target).items() if not path.exists()}
     if not missing:
         return
@@ -131,7 +143,12 @@ def _simulate_subject(files: SubjectFiles, target: Path, settings: LesionSetting
     scan = simulate_lesions(healthy, settings, derived_seed(seed, "lesions", files.id))
     scan = enhanced_scan(scan, settings)
     volumes = dict(zip(channels, scan.images, strict=True)) | {"desc-brain_mask": scan.brain_mask}
+    about: dict[str, dict[str, JsonValue]] = {"desc-brain_mask": output.BRAIN, "label-lesion_mask": output.LESION}
+    for channel, image in zip(channels, scan.images, strict=True):
+        about[channel] = {"SkullStripped": is_extracted(image, scan)}
     if scan.lesion_mask is not None:
         volumes["label-lesion_mask"] = scan.lesion_mask
+    sources: list[JsonValue] = [output.source_uri(path, source) for path in files.paths(channels).values()]
     for suffix, path in missing.items():
+        output.describe(path, {"Sources": sources, **about[suffix]})
         save_nifti(path, volumes[suffix], scan.affine, scan.space)

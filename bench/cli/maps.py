@@ -130,13 +130,14 @@ def export(
     from bench.runs.bench import Bench
     from bench.runs.datasets import opened_dataset, remember_dataset
     from datasets.export import export_dataset
+    from datasets.settings import scans_folder
 
     settings = dataset_settings(options.DEFAULT_PRESET, data, lesions)
     workspace.remove_leftovers()
     remove_leftovers(target)
     with reporter() as view:
         found = opened_dataset(Bench(workspace, view), settings)
-        written = export_dataset(found, target, split or [], view)
+        written = export_dataset(found, target, split or [], view, scans_folder(settings))
         remember_dataset(workspace, found, settings)
     typer.echo(f"{written} cases in {target / 'images'}, lesion masks in {target / 'labels'}")
     typer.echo(f"next, with a map for each test case: bench evaluate MAPS --dataset {found.name} --method-name NAME")

@@ -65,7 +65,9 @@ def test_what_is_written_is_read_as_any_folder_of_scans(folders, raw_head):
     assert (int(image.header["sform_code"]), int(image.header["qform_code"])) == (4, 4)  # MNI152
     own = nibabel.load(target / f"{ANAT}_space-orig_desc-brain_mask.nii.gz")
     assert np.array_equal(own.get_fdata() > 0, raw_head.brain_mask)
-    assert (target / "participants.tsv").read_text() == "participant_id\tage\tsplit\nsub-01\t30\ttest\n02\t\ttrain\n"
+    assert (
+        target / "participants.tsv"
+    ).read_text() == "participant_id\tage\tsplit\nsub-01\t30\ttest\nsub-02\tn/a\ttrain\n"
     sidecar = json.loads((target / f"{start}_label-lesion_mask.json").read_text())
     assert sidecar["Type"] == "Lesion" and f"bids:source:{ANAT}_T1w.nii.gz" in sidecar["Sources"]
     record = read_record(record_path(target, "sub-01"))
