@@ -49,7 +49,7 @@ def written(scans) -> dict[str, Path]:
     shutil.copytree(scans.root / "sub-1", place / "healthy" / "sub-1")
     command("simulate-lesions", place / "healthy", place / "simulated", "--lesion-load-ml", 2)
     head = make_raw_head()
-    head.write(place / "raw", "sub-01", "desc-brain_mask", "T2w")
+    head.write(place / "raw", "sub-01", "desc-brain_mask")
     head.write(place / "raw", "sub-02")
     (place / "raw" / "participants.tsv").write_text("participant_id\tAge\n01\t30\n")
     command("prepare", place / "raw", place / "prepared", "--no-bias-correction", "--threads", 1)
