@@ -33,7 +33,7 @@ from bench.runs.bench import Bench
 from bench.runs.datasets import reopened_dataset
 from bench.runs.presets import nested
 from bench.runs.run_folder import RunFolder, load_map
-from bench.runs.scoring import FittedDetector, fitted_detector, score_validation
+from bench.runs.scoring import FittedDetector, fitted_detector, score_into
 from bench.runs.workspace import DatasetLayout, RunLayout, Workspace
 from bench.settings import validated
 from datasets.case import Affine, Case, Cases, FloatArray, NativeGrid, ScoreArray
@@ -230,7 +230,11 @@ def with_healthy_scans(
         raise BenchError(
             f"The model does not give the maps of {folder.path} again: its code has changed; run it with --again."
         )
-    score_validation(folder, dataset, lambda: FittedDetector(detector, (), 0.0, 0.0), bench.reporter)
+    with bench.reporter.task("scoring healthy validation cases", len(cases)) as tick:
+        for case in cases:
+            if not folder.validation_path(case.id).exists():
+                score_into(folder, FittedDetector(detector, (), 0.0, 0.0), case, "validation")
+            tick(note=case.id)
     maps = [np.asarray(load_map(folder.validation_path(case.id)), dtype=np.float32) for case in cases]
     brains = [case.brain_mask for case in cases]
     thresholds = []

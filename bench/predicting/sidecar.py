@@ -68,6 +68,7 @@ class Sidecar(_Facts):
     channels: list[str]
     model: ModelFacts
     threshold: ThresholdFacts
+    brain_mask: str = Field("", description="where it comes from: a file, a background removed before, deepbet")
     alignment: AlignmentFacts
     volumes: VolumeFacts
     image_score: ImageScore
