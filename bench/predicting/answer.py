@@ -12,7 +12,7 @@ from bench.machine.version import versions
 from bench.models.card import median
 from bench.models.marking import marked
 from bench.models.model import Model
-from bench.predicting.head import head_scan, is_whole_head
+from bench.predicting.head import FoundHead, found_head, is_whole_head
 from bench.predicting.sidecar import (
     AlignmentFacts,
     ImageScore,
@@ -72,14 +72,10 @@ def answered(files: SubjectFiles, question: Question) -> Answer:
     start = time.perf_counter()
     manifest = question.model.manifest
     stamp = stamp_of(files, manifest.channels)
-    whole_head = is_whole_head(files, manifest.channels[0])
-    if whole_head:
-        scan, brain_from = head_scan(files, question.model, question.device)
-    else:
-        scan = read_scan(files, manifest.channels)
-        brain_from = files.brain_mask.name if files.brain_mask else "extracted before"
+    head = found_head(files, question.model, question.device) if is_whole_head(files, manifest.channels[0]) else None
+    scan = head.scan if head else read_scan(files, manifest.channels)
     check_contrast(scan, files)
-    place, how, why = alignment(scan, question, whole_head)
+    place, how, why = alignment(scan, question, head)
     case = preparation.prepare(scan, question.model.frame, place)
     anomaly_map, _ = timed_map(question.detector, case)
     threshold = manifest.threshold(question.fpr)
@@ -95,7 +91,7 @@ def answered(files: SubjectFiles, question: Question) -> Answer:
         threshold=ThresholdFacts(
             value=threshold.value, false_positive_rate=question.fpr, post_processing=manifest.post_processing
         ),
-        brain_mask=brain_from,
+        brain_mask=head.brain_from if head else files.brain_mask.name if files.brain_mask else "extracted before",
         alignment=AlignmentFacts(how=how, why=why, box_to_scan=np.round(case.affine, 4).tolist()),
         volumes=volumes(mask, scan, median(threshold.healthy_ml)),
         image_score=ImageScore(
@@ -139,7 +135,7 @@ def check_contrast(scan: Scan, files: SubjectFiles) -> None:
 
 
 def alignment(
-    scan: Scan, question: Question, whole_head: bool
+    scan: Scan, question: Question, head: FoundHead | None
 ) -> tuple[Affine | None, Literal["none", "affine", "failed"], str]:
     """Where the model's box lies for this scan, if it is not where the scan says; how that was found, and why.
 
@@ -151,13 +147,14 @@ def alignment(
         return None, "none", "not asked for"
     if question.align == "auto" and home is None:
         return None, "none", "the training scans share no space"
-    if question.align == "auto" and home is not None and not (whole_head or lies_elsewhere(brain, home)):
+    if question.align == "auto" and home is not None and not (head or lies_elsewhere(brain, home)):
         return None, "none", "the brain lies where the training brains lie"
+    if head is not None:
+        return head.place, "affine", "asked for" if question.align == "affine" else "a whole head"
     place = registration.aligned_box(scan, question.model.frame, question.model.mean_brain)
     if place is None:
         return None, "failed", "no registration makes it more like the training brains; the scan stays where it lies"
-    elsewhere = "a whole head" if whole_head else "the brain lies elsewhere than the training brains"
-    why = "asked for" if question.align == "affine" else elsewhere
+    why = "asked for" if question.align == "affine" else "the brain lies elsewhere than the training brains"
     return place, "affine", why
 
 

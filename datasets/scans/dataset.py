@@ -26,6 +26,7 @@ from datasets.scans import reading
 from datasets.scans.alignment import REFERENCE_CASES, Alignment, Mode, to_align
 from datasets.scans.bids_layout import CHANNELS, Folder, SubjectFiles
 from datasets.scans.inspection import Subject, usable_subjects
+from datasets.scans.patients import unlabelled_patient, why_patient
 from datasets.scans.splits import SPLITS, seeded_split
 from datasets.settings import ScanSettings
 
@@ -48,8 +49,9 @@ def scans_dataset(
     usable = []
     for each in folders:
         subjects, unusable = usable_subjects(each, channels, cache_folder)
+        subjects, patients = without_unlabelled_patients(each, subjects)
         usable.append(subjects)
-        set_aside += unusable
+        set_aside += unusable + patients
     splits, without_split = split_subjects(folders[0], usable[0], settings.seed)
     set_aside += without_split
     if healthy is not None:
@@ -104,7 +106,7 @@ def scans_dataset(
         ),
         description=description,
         set_aside=tuple(set_aside),
-        notes=tuple(note for each in folders for note in each.notes),
+        notes=(*simulation_notes(simulated, settings.lesions), *(note for each in folders for note in each.notes)),
         participants={subject: said for each in folders for subject, said in each.participants.items()},
     )
 
@@ -117,6 +119,31 @@ def common_channels(subjects: Sequence[SubjectFiles]) -> tuple[tuple[str, ...], 
     if len(missing) == len(subjects):
         return CHANNELS[:1], ""
     return CHANNELS[:1], f" (T2w left out: {len(missing)} of {len(subjects)} subjects have none)"
+
+
+def without_unlabelled_patients(folder: Folder, subjects: Sequence[Subject]) -> tuple[list[Subject], list[SetAside]]:
+    """The subjects, but for patients without a lesion mask, and these."""
+    kept, set_aside = [], []
+    for subject in subjects:
+        files = subject.files
+        why = None if files.lesion_mask else why_patient(files, folder.participants.get(files.subject, {}))
+        if why is None:
+            kept.append(subject)
+        else:
+            set_aside.append(SetAside(files.id, unlabelled_patient(files, why)))
+    return kept, set_aside
+
+
+def simulation_notes(simulated: Sequence[str], settings: LesionSettings) -> list[str]:
+    """What is said of healthy test subjects that get lesions."""
+    if not simulated or settings.lesion_set.healthy:
+        return []
+    many = len(simulated) > 1
+    return [
+        f"{len(simulated)} test subject{'s' if many else ''} without a lesion mask count{'' if many else 's'} as "
+        "healthy and get simulated lesions, in memory alone, as a map can only be measured where the truth is known; "
+        "`--lesion-set none` leaves healthy ones as they are, `bench predict` shows scans without any truth."
+    ]
 
 
 def split_subjects(
