@@ -10,6 +10,7 @@ import typer
 from bench.results import RunResult
 from bench.runs.bench import Bench
 from leaderboard.format import View
+from leaderboard.groups import By, GroupRow, render_groups
 from leaderboard.render import render
 from leaderboard.table import Table, build_table
 
@@ -27,6 +28,12 @@ def print_table(table: Table, format: str = "rich", statistics: bool = False, co
     """Print a table; in colour and as wide as the window on a terminal."""
     color, width = terminal_style()
     typer.echo(render(table, format, View(statistics, costs, color, width)), nl=False)
+
+
+def print_groups(table: Table, rows: Sequence[GroupRow], by: By, format: str) -> None:
+    """Print a table by groups of test subjects, likewise."""
+    color, width = terminal_style()
+    typer.echo(render_groups(table, rows, by, format, View(color=color, width=width)), nl=False)
 
 
 def terminal_style() -> tuple[bool, int | None]:

@@ -28,13 +28,29 @@ def leaderboard(
     metric: MetricNames = None,
     statistics: Annotated[bool, typer.Option("--statistics", help="Intervals, tests and ranks.")] = False,
     costs: Annotated[bool, typer.Option("--costs", help="Time, memory, parameters.")] = False,
+    by: Annotated[
+        Literal["sex", "age", "scanner", "lesion-volume"] | None,
+        typer.Option(help="By groups of test subjects, as participants.tsv or their lesions tell."),
+    ] = None,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Compare finished runs in one table."""
-    from bench.cli.summary import print_table
+    from bench.cli.summary import print_groups, print_table
     from leaderboard.table import build_table
 
-    table = build_table(list(_runs(workspace).values()), board.choice(), metric, paper)
+    runs = list(_runs(workspace).values())
+    table = build_table(runs, board.choice(), metric, paper)
+    if by is not None:
+        if paper or statistics or costs:
+            raise BenchError("--by is a table of its own: leave --paper, --statistics and --costs out.")
+        from bench.runs.datasets import reopened_dataset
+        from leaderboard.groups import group_rows
+
+        # what is known of subjects stays with their data, and is in no result
+        place = workspace.dataset(table.dataset, table.dataset_fingerprint)
+        known = {} if by == "lesion-volume" else reopened_dataset(workspace, place).participants
+        print_groups(table, group_rows(table, runs, by, known), by, format)
+        return
     print_table(table, format, statistics, costs)
 
 

@@ -1,4 +1,4 @@
-"""Subjects that their table or their own name calls patients: without a lesion mask, nothing is to be done with them."""
+"""Subjects that their table or their own name calls patients: without a lesion mask they are of no use here."""
 
 import re
 from collections.abc import Mapping
