@@ -3,12 +3,12 @@
 import sys
 
 try:
-    from bench.cli import contributing, environment, maps, report, running, tables
+    from bench.cli import contributing, environment, maps, report, running, sharing, tables
     from bench.cli.app import app
 except KeyboardInterrupt:  # nothing was begun yet
     sys.exit(130)
 
-COMMANDS = (running, maps, tables, report, contributing)  # importing them registers their commands
+COMMANDS = (running, maps, tables, report, sharing, contributing)  # importing them registers their commands
 
 
 def main() -> None:

@@ -41,41 +41,47 @@ def bench(
 CommandT = TypeVar("CommandT", bound=Callable[..., None])
 
 
-def command(name: str) -> Callable[[CommandT], CommandT]:
+def command(name: str, group: typer.Typer = app) -> Callable[[CommandT], CommandT]:
     """Register a command whose errors are sentences; exit code 2 for what the user can mend, 130 for Ctrl-C, 141 when
     nobody reads the output any more, 1 for mistakes of ours.
+
+    group: what it is a command of; `bench` itself unless named.
 
     A parameter that is a dataclass is a group of options: each of its fields becomes one.
     """
 
     def decorate(function: CommandT) -> CommandT:
-        grouped = with_groups(function)
-
-        def guarded(**given: Any) -> None:
-            try:
-                from bench.machine.quiet import silence_libraries
-                from bench.machine.shadow import check_packages
-
-                silence_libraries()
-                check_packages()
-                grouped(**{name: _at_home(value) for name, value in given.items()})
-            except (typer.Exit, typer.Abort):
-                raise
-            except BenchError as error:
-                tell(str(error))
-                raise typer.Exit(MENDABLE) from None
-            except (Exception, KeyboardInterrupt) as error:
-                stop = stop_for(error)
-                sentence = stop.sentence if stop else _unexpected(error)
-                if sentence:
-                    tell(sentence)
-                raise typer.Exit(stop.code if stop else 1) from None
-
-        functools.update_wrapper(guarded, grouped)
-        app.command(name)(guarded)
+        group.command(name)(guarded(function))
         return function
 
     return decorate
+
+
+def guarded(function: Callable[..., None]) -> Callable[..., None]:
+    """The function with its option groups as options, and errors as sentences."""
+    grouped = with_groups(function)
+
+    def run(**given: Any) -> None:
+        try:
+            from bench.machine.quiet import silence_libraries
+            from bench.machine.shadow import check_packages
+
+            silence_libraries()
+            check_packages()
+            grouped(**{name: _at_home(value) for name, value in given.items()})
+        except (typer.Exit, typer.Abort):
+            raise
+        except BenchError as error:
+            tell(str(error))
+            raise typer.Exit(MENDABLE) from None
+        except (Exception, KeyboardInterrupt) as error:
+            stop = stop_for(error)
+            sentence = stop.sentence if stop else _unexpected(error)
+            if sentence:
+                tell(sentence)
+            raise typer.Exit(stop.code if stop else 1) from None
+
+    return functools.update_wrapper(run, grouped)
 
 
 def with_groups(function: Callable[..., None]) -> Callable[..., None]:
