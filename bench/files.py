@@ -25,6 +25,7 @@ FloatT = TypeVar("FloatT", "FloatArray", "npt.NDArray[np.float64]")
 GZIP = b"\x1f\x8b"  # how a compressed file begins
 LARGEST_RATIO = 1032  # deflate never packs tighter
 LARGEST_SHIFT = 1e-4  # of the range of an image's values, when single precision rounds them
+ALIGNED, MNI152 = 2, 4  # NIfTI's codes of spaces: that of another file, that of the template
 UNIT_MM = {1: 1000.0, 2: 1.0, 3: 0.001}  # NIfTI's codes of the units of length: metre, millimetre, micron
 
 
@@ -60,16 +61,29 @@ def visible_files(folder: Path, pattern: str) -> list[Path]:
     return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 
-def save_nifti(path: Path, volume: "ScoreArray | BoolArray", affine: "Affine") -> None:
-    """Write a volume as NIfTI in mm, atomically: float64 as it is, other numbers as float32, a mask as uint8."""
+def save_nifti(path: Path, volume: "ScoreArray | BoolArray", affine: "Affine", space: int = ALIGNED) -> None:
+    """Write a volume as NIfTI in mm, atomically: float64 as it is, other numbers as float32, a mask as uint8.
+
+    space: NIfTI's code of what the affine leads to, for sform and qform, as `space_of` reads it from another file.
+    """
     import nibabel
     import numpy as np
 
     stored_as = {np.dtype(bool): np.uint8, np.dtype(np.float64): np.float64}.get(volume.dtype, np.float32)
     image = nibabel.Nifti1Image(volume.astype(stored_as), affine)
-    image.header.set_xyzt_units("mm")
+    image.header.set_xyzt_units("mm", "sec")
+    image.set_qform(affine, space)  # without the shear that an affine may have, which it has no place for
+    image.set_sform(affine, space)
     with atomic_path(path) as temporary:
         image.to_filename(temporary)
+
+
+def space_of(path: Path) -> int:
+    """NIfTI's code of what the affine of a file leads to: 1 scanner, 2 another file's space, 3 Talairach, 4 MNI152; 2
+    where the header does not say. The file must be one that `read_volume` reads."""
+    with path.open("rb") as file:
+        _, header = _header(path, file.read(4096))
+    return int(header["sform_code"]) or int(header["qform_code"]) or ALIGNED
 
 
 def read_volume(path: Path, finite: bool = True) -> "tuple[FloatArray, Affine]":
@@ -138,7 +152,6 @@ def read_mask(path: Path) -> "tuple[BoolArray, Affine]":
 
 def _opened(path: Path) -> "Nifti1Image":
     """A NIfTI file of real numbers, read to its end, so that its checksum counts; compressed if its content is."""
-    import nibabel
     from nibabel.spatialimages import HeaderDataError
 
     if not path.is_file():
@@ -151,12 +164,7 @@ def _opened(path: Path) -> "Nifti1Image":
         raise BenchError(f"{path} has no content, 0 bytes; copy it again.")
     compressed = raw.startswith(GZIP)
     try:
-        start = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(raw, 540) if compressed else raw[:540]
-        kinds: list[type[Nifti1Image]] = [nibabel.Nifti1Image, nibabel.Nifti2Image]
-        kind = next((kind for kind in kinds if kind.header_class.may_contain_header(start)), None)
-        if kind is None:
-            raise BenchError(f"{path} is no NIfTI file; convert it, or copy it again if it was one.")
-        header = kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
+        kind, header = _header(path, raw)
         _check_header(path, header, len(raw) * LARGEST_RATIO if compressed else len(raw))
         content = gzip.decompress(raw) if compressed else raw
         _check_header(path, header, len(content))
@@ -165,6 +173,18 @@ def _opened(path: Path) -> "Nifti1Image":
         raise BenchError(f"{path} is damaged or incomplete: gzip cannot unpack it; copy it again.") from None
     except (HeaderDataError, ValueError, TypeError, KeyError) as error:
         raise BenchError(f"{path} has a damaged NIfTI header ({error}); copy it again.") from None
+
+
+def _header(path: Path, raw: bytes) -> "tuple[type[Nifti1Image], Nifti1Header]":
+    """The kind of image that a file is by its beginning, compressed or not, and its header. BenchError if none."""
+    import nibabel
+
+    start = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(raw, 540) if raw.startswith(GZIP) else raw[:540]
+    kinds: list[type[Nifti1Image]] = [nibabel.Nifti1Image, nibabel.Nifti2Image]
+    kind = next((kind for kind in kinds if kind.header_class.may_contain_header(start)), None)
+    if kind is None:
+        raise BenchError(f"{path} is no NIfTI file; convert it, or copy it again if it was one.")
+    return kind, kind.header_class(start[: kind.header_class.sizeof_hdr], check=False)
 
 
 def _check_header(path: Path, header: "Nifti1Header", at_most_bytes: int) -> None:

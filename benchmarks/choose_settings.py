@@ -17,6 +17,7 @@ from bench.cli.options import set_up_processor
 from bench.detector import Case, FloatArray
 from bench.registry import method
 from bench.reporting import SilentReporter
+from bench.runs.choice import ChosenMethod
 from bench.runs.presets import resolve
 from bench.runs.scoring import fitted_detector
 from bench.runs.store import Store
@@ -74,7 +75,8 @@ def main() -> None:
         smooths = "smoothing_mm" in detector_class.Config.model_fields
         pairs = [*change.split(), *(["smoothing_mm=0"] if smooths else [])]
         config = resolve({chosen.method: detector_class}, chosen.preset, None, pairs, names)[chosen.method]
-        fitted = fitted_detector(detector_class, config, dataset, store, 0, "cpu", SilentReporter())
+        candidate = ChosenMethod(detector_class, config, chosen.preset, 0, "cpu")
+        fitted = fitted_detector(candidate, dataset, store, SilentReporter())
         before = fitted.network_evaluations
         start = time.perf_counter()
         maps = [fitted.detector.score(case.without_lesion_mask()) for case in cases]

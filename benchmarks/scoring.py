@@ -51,7 +51,7 @@ def untrained(model: ScoreModelConfig, patches: PatchDensityConfig) -> PatchDens
     density = ConditionalDensity(patches, 2, SHAPE, seed=0).eval().requires_grad_(False)
     moments = None
     if patches.norms == "standardised":
-        small = (patches.norms_per_patch(2), *(n // 2 for n in SHAPE))
+        small = (len(patches.are_norms(2)), *(n // 2 for n in SHAPE))
         moments = Moments(torch.zeros(small), torch.ones(small))
     return PatchDensity(patches, score_model, SHAPE, moments, density)
 
@@ -71,7 +71,7 @@ def peer_s(found: PatchDensity, case: Case) -> tuple[float, float]:
     assert found.density is not None
     everywhere = voxel_coordinates(torch.ones(SHAPE, dtype=torch.bool))
     some = everywhere[::20]
-    count = found.config.norms_per_patch(case.image.shape[0])
+    count = len(found.config.are_norms(case.image.shape[0]))
     patches = Patches(torch.zeros(len(some), count), some, torch.zeros(2 * count), torch.from_numpy(case.image))
     density = found.density.train()  # the flow's networks then compute in float32, like the plain network above
     flow = seconds(lambda: density.log_likelihood(patches, "cpu")) * len(everywhere) / len(some)

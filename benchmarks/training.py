@@ -33,7 +33,7 @@ from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import ScoreNetwork
 from methods.diffusion.score_model import build_network
 from methods.diffusion.training import score_training
-from methods.parts.training import LOSS_NOTE_EVERY
+from methods.parts.training_loop import LOSS_NOTE_EVERY, run_training
 
 SHAPE = (96, 112, 80)
 CHANNELS = 2
@@ -114,10 +114,10 @@ def ours(config: ScoreModelConfig, device: str, steps: int, compute: Compute) ->
     training = score_training(network, config, context)
     images = config.crop_size or 0
     reset_memory(device)
-    trained = replace(training, validate=lambda _network: {}, validate_every=steps).run(context)
+    trained = run_training(replace(training, validate=lambda _network: {}, validate_every=steps), context)
     first = min(WARM_UP, len(clock.ends_s) // 2)
     step_s = (clock.ends_s[-1] - clock.ends_s[first - 1]) / (len(clock.ends_s) - first)
-    example = training.draw(0, torch.Generator())[0][:1]
+    example = training.draw(0, torch.Generator())()[0][:1]
     name = f"ours, {'crops of ' + str(images) if images else 'boxes of ' + 'x'.join(map(str, example.shape[2:]))}"
     busy = trained.speed.get("gpu_busy_percent")
     flops = config.batch_size * operations(fresh(config).to(device), example.to(device))
@@ -141,10 +141,10 @@ def peer(config: ScoreModelConfig, device: str, number_format: torch.dtype, step
         sigma = config.process().sigma(torch.rand(len(images), device=device))
         noise = torch.randn_like(images)
         with torch.autocast(device.split(":")[0], number_format, enabled=number_format != torch.float32):
-            estimate = network(images + sigma.view(-1, 1, 1, 1, 1) * noise, sigma)
+            estimate: Tensor = network(images + sigma.view(-1, 1, 1, 1, 1) * noise, sigma)
         loss = (estimate.float() + noise).square().mean()
         optimizer.zero_grad()
-        scaler.scale(loss).backward()
+        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         scaler.unscale_(optimizer)
         nn.utils.clip_grad_norm_(network.parameters(), config.gradient_clip)
         scaler.step(optimizer)
@@ -152,7 +152,7 @@ def peer(config: ScoreModelConfig, device: str, number_format: torch.dtype, step
         with torch.no_grad():
             for old, new in zip(average, network.parameters(), strict=True):
                 old.lerp_(new, 1e-4)
-        return loss
+        return loss.detach()
 
     reset_memory(device)
     step_s = median_s(step, steps, device)

@@ -11,7 +11,7 @@ from datasets.dataset import Dataset
 from datasets.scans.bids_layout import Folder, find_subjects
 from datasets.scans.dataset import scans_dataset
 from datasets.scans.names import subject_of
-from datasets.scans.splits import named_splits
+from datasets.scans.splits import described_participants, named_splits
 from datasets.settings import ScanSettings
 
 NAME = "bids"
@@ -36,7 +36,7 @@ def load(settings: Settings, cache_folder: Path) -> Dataset:
 
 def bids_folder(root: Path) -> Folder:
     """The subjects of a folder and their splits."""
-    folder = find_subjects(root)
+    folder = replace(find_subjects(root), participants=described_participants(root))
     named, notes = named_splits(root)
     if named is None:
         return replace(folder, notes=(*folder.notes, *notes))

@@ -101,7 +101,7 @@ def write_case(path: Path, case: Case) -> None:
         arrays["lesion_mask"] = np.packbits(case.lesion_mask)
     if case.native is not None:
         arrays["native_affine"] = case.native.affine
-        words["native_shape"] = case.native.shape
+        words["native_shape"], words["native_space"] = case.native.shape, case.native.space
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     words["sha256"] = checksum(words, contiguous)
     with atomic_path(path) as temporary:
@@ -141,7 +141,8 @@ def _case(words: dict[str, Any], arrays: Arrays) -> Case:
     image[:, brain_mask] = arrays["image"]
     native = None
     if "native_shape" in words:
-        native = NativeGrid(tuple(words["native_shape"]), arrays["native_affine"])
+        space = words.get("native_space", NativeGrid.space)  # files of earlier versions do not say
+        native = NativeGrid(tuple(words["native_shape"]), arrays["native_affine"], space)
     return Case(
         id=words["id"],
         image=image,

@@ -15,10 +15,14 @@ Affine: TypeAlias = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class NativeGrid:
-    """The subject's own voxel grid: the way back from prepared space. Shape in voxels, affine voxel -> mm RAS+."""
+    """The subject's own voxel grid: the way back from prepared space. Shape in voxels, affine voxel -> mm RAS+.
+
+    space: NIfTI's code of what the affine leads to, 2 (the space of another file) where nothing else is known.
+    """
 
     shape: tuple[int, int, int]
     affine: Affine
+    space: int = 2
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ class Dataset:
     training_fingerprint: hash of all that shapes the train and validation cases; keys fitted components.
     fingerprint: the same plus all that shapes the test cases (lesion set included); keys runs.
     notes: what else the user should know, such as which files are not used; each a sentence.
+    participants: subject ("sub-01", without its session) -> what participants.tsv, or the cohort's table, says of it:
+        column -> value, such as {"age": "34.2", "sex": "F", "site": "3"}.
     """
 
     name: str
@@ -38,3 +40,4 @@ class Dataset:
     description: dict[str, str] = field(default_factory=dict)
     set_aside: tuple[SetAside, ...] = ()
     notes: tuple[str, ...] = ()
+    participants: dict[str, dict[str, str]] = field(default_factory=dict)

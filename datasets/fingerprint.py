@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,3 +25,8 @@ def file_hash(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except PermissionError:
         raise BenchError(f"{path} may not be read; change its permissions.") from None
+
+
+def files_fingerprint(files: Mapping[str, Path]) -> str:
+    """A hash of files by their role; of one that cannot be opened, nothing but that."""
+    return fingerprint({role: file_hash(path) if path.is_file() else None for role, path in files.items()})

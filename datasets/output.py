@@ -2,14 +2,20 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from bench.errors import BenchError
-from bench.files import write_json
+from bench.files import write_json, write_text
+from datasets.scans.names import NIFTI
 
 DESCRIPTION = "dataset_description.json"  # BIDS wants one
+BIDS_VERSION = "1.10.0"
+SOURCE = "source"  # what sidecars call the folder that a derivative was made from
+PACKAGE = "brain-anomaly-bench"
 
 
 def noted(folder: Path, command: str) -> dict[str, JsonValue] | None:
@@ -26,7 +32,7 @@ def noted(folder: Path, command: str) -> dict[str, JsonValue] | None:
         return None
     try:
         note: dict[str, JsonValue] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        ours = note["GeneratedBy"] == [{"Name": command}]
+        ours = [one["Name"] for one in note["GeneratedBy"]] == [command]  # type: ignore[index, union-attr, call-overload]
     except (OSError, ValueError, TypeError, LookupError):
         ours = False
     if not ours:
@@ -36,7 +42,42 @@ def noted(folder: Path, command: str) -> dict[str, JsonValue] | None:
     return note
 
 
-def note(folder: Path, command: str, name: str, words: Mapping[str, JsonValue]) -> None:
-    """Mark a folder as written by a command, with what `noted` is to give again."""
-    head = {"Name": name, "BIDSVersion": "1.10.0", "DatasetType": "derivative", "GeneratedBy": [{"Name": command}]}
+def note(
+    folder: Path, command: str, name: str, words: Mapping[str, JsonValue], source: Path | None = None, ignored: str = ""
+) -> None:
+    """Mark a folder as a BIDS derivative written by a command.
+
+    Args:
+        command: What wrote it, as `noted` knows it again.
+        name: The dataset's.
+        words: What else `noted` is to give again.
+        source: The folder that it was made from, if there is one.
+        ignored: Files that BIDS has no names for, a pattern a line: .bidsignore.
+    """
+    made_by: dict[str, JsonValue] = {"Name": command}
+    with suppress(PackageNotFoundError):  # run from a checkout that is not installed
+        made_by["Version"] = version(PACKAGE)
+    head: dict[str, JsonValue] = {
+        "Name": name,
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "GeneratedBy": [made_by],
+    }
+    if source is not None:
+        uri = source.resolve().as_uri()
+        head |= {"SourceDatasets": [{"URL": uri}], "DatasetLinks": {SOURCE: uri}}
+    if ignored:
+        write_text(folder / ".bidsignore", ignored)
     write_json(folder / DESCRIPTION, {**head, **words})
+
+
+def describe(path: Path, words: Mapping[str, JsonValue]) -> None:
+    """Write the sidecar of an image, its name with .json; one that is there already is left alone."""
+    sidecar = path.with_name(NIFTI.sub("", path.name) + ".json")
+    if not sidecar.exists():
+        write_json(sidecar, dict(words))
+
+
+def source_uri(path: Path, root: Path) -> str:
+    """A file of the source folder, as sidecars name it."""
+    return f"bids:{SOURCE}:{path.relative_to(root).as_posix()}"

@@ -11,7 +11,7 @@ from bench.files import save_nifti
 from bench.reporting import Reporter
 from bench.seeds import derived_seed
 from datasets import output
-from datasets.fingerprint import file_hash, fingerprint
+from datasets.fingerprint import files_fingerprint
 from datasets.lesions.enhancement import enhanced_scan
 from datasets.lesions.generator import LESION_GENERATORS, simulate_lesions
 from datasets.lesions.identity import lesion_identity
@@ -71,7 +71,7 @@ def _begin(target: Path, subjects: list[SubjectFiles], settings: LesionSettings,
     before = known.get("Sources")
     sources = dict(before) if isinstance(before, dict) else {}
     for files in subjects:
-        content = _content(files)
+        content = files_fingerprint(files.paths(tuple(files.images)))
         if files.id not in sources and (
             strangers := [path for path in _paths(files, target).values() if path.exists()]
         ):
@@ -80,12 +80,6 @@ def _begin(target: Path, subjects: list[SubjectFiles], settings: LesionSettings,
             raise BenchError(f"{files.id} has changed since its lesions in {target} were made: name a new folder.")
     if sources != before:
         output.note(target, COMMAND, "simulated lesions", {"Settings": made_by, "Sources": sources})
-
-
-def _content(files: SubjectFiles) -> str:
-    """A hash of a subject's images and masks; of a file that cannot be opened, nothing but that."""
-    paths = files.paths(tuple(files.images))
-    return fingerprint({role: file_hash(path) if path.is_file() else None for role, path in paths.items()})
 
 
 def _paths(files: SubjectFiles, target: Path) -> dict[str, Path]:
@@ -115,4 +109,4 @@ def _simulate_subject(files: SubjectFiles, target: Path, settings: LesionSetting
     if scan.lesion_mask is not None:
         volumes["label-lesion_mask"] = scan.lesion_mask
     for suffix, path in missing.items():
-        save_nifti(path, volumes[suffix], scan.affine)
+        save_nifti(path, volumes[suffix], scan.affine, scan.space)

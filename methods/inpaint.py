@@ -10,7 +10,7 @@ from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.diffusion.checkerboard import Pattern, hidden_half
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.sampler import Hold, SamplerConfig, in_batches, sample, unit_noise
-from methods.diffusion.sampling_runs import brain_image, case_generator, check_start, score_of
+from methods.diffusion.sampling_runs import brain_image, case_generator, check_level, score_of
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
 from methods.parts.difference import difference_map
@@ -43,7 +43,7 @@ class InpaintConfig(RelativeConfig):
     @model_validator(mode="after")
     def _start_is_known_to_the_model(self) -> Self:
         if self.start_sigma is not None:
-            check_start(self.start_sigma, self.score_model)
+            check_level("start_sigma", self.start_sigma, self.score_model)
         return self
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.sampler import SamplerConfig, in_batches, sample
-from methods.diffusion.sampling_runs import brain_image, case_generator, check_start, score_of
+from methods.diffusion.sampling_runs import brain_image, case_generator, check_level, score_of
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.sde import add_noise
 from methods.diffusion.tiny import tiny_score_model
@@ -33,7 +33,7 @@ class RestorationConfig(RelativeConfig):
 
     @model_validator(mode="after")
     def _start_is_known_to_the_model(self) -> Self:
-        check_start(self.start_sigma, self.score_model)
+        check_level("start_sigma", self.start_sigma, self.score_model)
         return self
 
 

@@ -25,6 +25,8 @@ ROOMS = {  # room -> what its modules may import: modules, or whole rooms
     "leaderboard": {"leaderboard", "metrics", "datasets.case", "datasets.dataset", *PORCH},
     "bench.machine": {"bench.machine", *PORCH},
     "bench.runs": ALL,
+    "bench.models": ALL,
+    "bench.predicting": ALL,
     "bench.cluster": ALL,
     "bench.contributing": ALL,
     "bench.cli": ALL,

@@ -3,12 +3,24 @@
 import sys
 
 try:
-    from bench.cli import contributing, environment, maps, report, running, sharing, tables
+    from bench.cli import (
+        contributing,
+        environment,
+        maps,
+        models,
+        predicting,
+        preparing,
+        report,
+        running,
+        sharing,
+        tables,
+    )
     from bench.cli.app import app
 except KeyboardInterrupt:  # nothing was begun yet
     sys.exit(130)
 
-COMMANDS = (running, maps, tables, report, sharing, contributing)  # importing them registers their commands
+# importing them registers their commands
+COMMANDS = (running, predicting, preparing, models, maps, tables, report, sharing, contributing)
 
 
 def main() -> None:

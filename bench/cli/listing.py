@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from bench import registry
+from bench.errors import BenchError
 
 if TYPE_CHECKING:
+    from bench.runs.workspace import Workspace
     from metrics.protocol import Protocol
 
 
@@ -88,3 +90,22 @@ def _threshold(protocol: "Protocol") -> str:
     cases = "each case" if protocol.per_case else "all cases together"
     measured = "the authors' code" if protocol.window_over == "array" else "the paper"
     return f"the best threshold for {cases}, measured as in {measured}: saw the ground truth, an upper bound"
+
+
+def print_models(workspace: "Workspace") -> None:
+    """Every model with what it takes and where it is from; then what cannot be read and why."""
+    from bench.models.library import found_models
+
+    found = found_models(workspace)
+    if not found:
+        typer.echo("There are no models here: `bench models export RUN` makes one of a run.")
+    wide = max(map(len, found), default=0)
+    for name, model in found.items():
+        try:
+            one = model.manifest
+        except BenchError as problem:
+            typer.echo(f"{name}: {problem}", err=True)
+            continue
+        what = f"{one.method} for {' and '.join(one.channels)}"
+        facts = [what, f"learned from {one.cohort.learned_from}", one.licence, model.where]
+        typer.echo(f"{name:<{wide}}  {'; '.join(facts)}")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 METHODS = "Methods"
 
 
-def _of_use(count: int | None) -> int | None:
+def of_use(count: int | None) -> int | None:
     """Refuses more threads or workers than this machine could make use of: it would fail at starting them."""
     from bench.machine.threads import most_at_once
 
@@ -71,7 +71,7 @@ class MethodOptions:
     threads: Annotated[
         int | None,
         typer.Option(
-            min=1, callback=_of_use, help="CPU threads; found by timing when not given.", rich_help_panel=METHODS
+            min=1, callback=of_use, help="CPU threads; found by timing when not given.", rich_help_panel=METHODS
         ),
     ] = None
 
@@ -98,7 +98,7 @@ class EvaluationOptions:
     protocol: Annotated[str, typer.Option(help="How maps become numbers: paper, authors-code, ...")] = "paper"
     workers: Annotated[
         int | None,
-        typer.Option(min=1, callback=_of_use, help="Cases to evaluate at the same time; all cores if not given."),
+        typer.Option(min=1, callback=of_use, help="Cases to evaluate at the same time; all cores if not given."),
     ] = None
     metric: Annotated[
         list[str] | None,

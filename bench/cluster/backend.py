@@ -42,16 +42,18 @@ def ray_backend(
         cores: That "local" takes of this machine; all if None.
 
     Raises:
-        BenchError: Without Ray, without such a cluster, and when it has fewer GPUs than one worker is to have.
+        BenchError: Without Ray, without such a cluster, and when none of its machines has room for a worker.
     """
     if gpus_per_worker:
         Share(gpus_per_worker, 1)  # is refused before seconds of starting Ray
     with ray_session(where, cores) as ray:
-        gpus = float(ray.cluster_resources().get("GPU", 0))
-        if gpus_per_worker and gpus < gpus_per_worker:
-            raise BenchError(f"--gpus-per-worker {gpus_per_worker:g}: the cluster has {gpus:g} GPUs.")
-        default = min(1.0, gpus)
-        yield RayBackend(ray, Share(default if gpus_per_worker is None else gpus_per_worker, threads or 1))
+        default = min(1.0, float(ray.cluster_resources().get("GPU", 0)))
+        share = Share(default if gpus_per_worker is None else gpus_per_worker, threads or 1)
+        machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        if not any(one.get("GPU", 0) >= share.gpus and one.get("CPU", 0) >= share.threads for one in machines):
+            asked = f"--gpus-per-worker {share.gpus:g}, --threads {share.threads}"
+            raise BenchError(f"{asked}: no machine of the cluster has so many GPUs and cores for a worker.")
+        yield RayBackend(ray, share)
 
 
 class RayBackend:
@@ -102,7 +104,8 @@ class RayBackend:
         begun: list[Any] = []
         try:
             yield lambda index: begun.append(task.remote(kept, index))
-            self.ray.wait(begun, num_returns=len(begun)) if begun else None
+            if begun:
+                self.ray.wait(begun, num_returns=len(begun))
         except BaseException:
             for one in begun:
                 self.ray.cancel(one, force=True)

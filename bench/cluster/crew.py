@@ -35,7 +35,7 @@ class Crew:
         self.fitting: dict[Any, Any] = {}  # what a fit will give -> the worker
         self.scoring: dict[Any, tuple[Any, int]] = {}  # what scoring will give -> the worker, the case's index
         self.died: Counter[int] = Counter()  # index of a case -> workers that died of it
-        self.unfitted = 0  # workers that died while they were fitted, one after another
+        self.unfitted = 0  # workers that died while they were fitted, since one has done something
 
     @property
     def workers(self) -> list[Any]:
@@ -131,6 +131,7 @@ class Crew:
             outcome = Outcome(index, error=original(error))
             self.idle.append(worker)
         else:
+            self.unfitted = 0
             self.idle.append(worker)
         del self.scoring[ref]
         return outcome

@@ -5,6 +5,7 @@ A YAML file maps method names to settings; what stands under the key `shared` is
 """
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,19 @@ def flattened(config: BaseModel | Settings) -> dict[str, str | int | float | boo
 
     walk(config.model_dump(mode="json") if isinstance(config, BaseModel) else config, "")
     return flat
+
+
+def nested(flat: Mapping[str, object]) -> Settings:
+    """The inverse of `flattened`, for the settings of a model to validate."""
+    config: Settings = {}
+    for key, value in flat.items():
+        *parents, last = key.split(".")
+        place = config
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        is_list = isinstance(value, str) and value.startswith("[")
+        place[last] = json.loads(str(value)) if is_list else value
+    return config
 
 
 def _parse(text: str, source: str) -> dict[str, Settings]:

@@ -14,7 +14,7 @@ from bench.files import read_scores, save_nifti, visible_files, write_text
 from bench.reporting import Reporter
 from bench.results import RunFacts
 from bench.runs.workspace import RunLayout
-from datasets.case import Case, FloatArray, ScoreArray
+from datasets.case import Case, FloatArray, NativeGrid, ScoreArray
 from datasets.preparing.preparation import to_native
 
 
@@ -144,9 +144,10 @@ class RunFolder(RunLayout):
 
     def write_maps(self, case: Case, anomaly_map: FloatArray) -> None:
         """Write both maps of a test case, which `note_scored` then makes a finished one."""
-        native_affine = case.affine if case.native is None else case.native.affine
+        x, y, z = anomaly_map.shape
+        native = case.native or NativeGrid((x, y, z), case.affine)
         native_map = to_native(anomaly_map, case, outside=float(anomaly_map[case.brain_mask].min()))
-        save_nifti(self.map_path(case.id), native_map, native_affine)
+        save_nifti(self.map_path(case.id), native_map, native.affine, native.space)
         self._write_prepared(case, anomaly_map)
 
     def keep_prepared(self, case: Case, anomaly_map: ScoreArray, scored: Scored) -> None:

@@ -23,10 +23,8 @@ from bench.component import AnyComponent, Component, ComponentConfig, ComponentT
 from bench.errors import BenchError
 from bench.files import write_text
 from bench.interface import type_arguments
+from bench.runs.shipped import CARD, WEIGHTS, shipped_folder
 from bench.temporary import TRAINING, temporary_path
-
-WEIGHTS = "weights.safetensors"
-CARD = "card.json"
 
 
 class Card(BaseModel):
@@ -52,12 +50,6 @@ class Card(BaseModel):
     sha256: str | None = Field(None, description="of the weights' file; None in older cards")
     figures: dict[str, float] = Field(validation_alias=AliasChoices("figures", "numbers"))  # "numbers": older cards
     speed: dict[str, float] = Field(default_factory=dict, description="of the training: examples a second, GPU use")
-
-
-def shipped_folder() -> Path | None:
-    """The components that come with the package: bench/weights when installed, weights/ in a checkout."""
-    package = Path(__file__).parents[1]
-    return next((f for f in (package / "weights", package.parent / "weights") if f.is_dir()), None)
 
 
 def component_key(
@@ -101,12 +93,13 @@ class Store:
         name = f"{component.name}-{key[:12]}"
         layers = [layer / name for layer in (self.folder, self.shipped) if layer is not None]
         place = next((folder for folder in layers if folder.exists()), None)
-        if place is None:
+        if not context.together.agreed(place is not None):
             place = self.folder / name
             with _alone(place, context):
-                if not place.exists():
+                if context.together.agreed(not place.exists()):
                     self._train(place, key, component, config, context, upstream)
-        card, state = _load(place, key)
+        assert place is not None
+        card, state = load_part(place, key)
         try:
             found = component.restore(config, state, context.device, upstream)
         except (KeyError, RuntimeError, ValueError) as error:
@@ -127,6 +120,9 @@ class Store:
         checkpoints.mkdir(parents=True, exist_ok=True)
         start = time.perf_counter()
         trained = component.train(config, replace(context, checkpoint_folder=checkpoints), upstream)
+        if context.together.rank:  # that of rank 0 writes; all have the same weights
+            context.together.agreed(True)
+            return
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.state().items()}
         card = Card(
             key=key,
@@ -148,11 +144,18 @@ class Store:
         )
         _write(place, card, state)
         shutil.rmtree(checkpoints, ignore_errors=True)
+        context.together.agreed(True)
 
 
 @contextmanager
 def _alone(place: Path, context: FitContext) -> Iterator[None]:
-    """Wait as long as another command trains this part; the lock ends with the process that holds it."""
+    """Wait as long as another command trains this part; the lock ends with the process that holds it.
+
+    Of several processes that train as one, that of rank 0 holds it.
+    """
+    if context.together.rank:
+        yield
+        return
     place.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(place.with_name(f".training-{place.name}.lock"))
     try:
@@ -182,7 +185,7 @@ def ship(parts: Iterable[Fitted[AnyComponent]], folder: Path) -> list[Path]:
     """Copy trained parts to `folder` in half precision; gives their new folders."""
     shipped = []
     for part in parts:
-        card, state = _load(part.folder, part.component.key)
+        card, state = load_part(part.folder, part.component.key)
         half = {name: _half(tensor) for name, tensor in state.items()}
         place = folder / part.folder.name
         if place.exists():
@@ -210,8 +213,8 @@ def _write(place: Path, card: Card, state: dict[str, torch.Tensor]) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _load(place: Path, key: str) -> tuple[Card, dict[str, torch.Tensor]]:
-    """Card and weights of a folder, half precision widened to float32."""
+def load_part(place: Path, key: str | None = None) -> tuple[Card, dict[str, torch.Tensor]]:
+    """Card and weights of a folder, half precision widened to float32. BenchError when damaged, or not of this key."""
     try:
         card = Card.model_validate_json((place / CARD).read_text(encoding="utf-8"))
         if card.sha256 is not None and card.sha256 != _sha256(place / WEIGHTS):
@@ -221,7 +224,7 @@ def _load(place: Path, key: str) -> tuple[Card, dict[str, torch.Tensor]]:
         raise BenchError(
             f"The component in {place} is damaged or incomplete: remove the folder to train anew."
         ) from error
-    if card.key != key:
+    if key is not None and card.key != key:
         raise BenchError(f"The card in {place} belongs to another component: remove the folder to train anew.")
     return card, {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in state.items()}
 

@@ -1,6 +1,7 @@
 """What lies where in a workspace, the folder that commands work in. Nothing else builds these paths.
 
 components/<name>-<key12>/         trained parts
+models/<name>/                     models, see bench.models
 datasets/                          prepared cases, made anew when missing
 runs/<dataset>-<fingerprint8>/     the runs on one dataset, see `DatasetLayout`
 mlflow.db, mlartifacts/            the same results in MLflow; mlflow.db.lock is held while a command logs there
@@ -42,6 +43,11 @@ class Workspace:
     def trained_parts(self) -> Path:
         """Folder of the store."""
         return self.path / "components"
+
+    @property
+    def models(self) -> Path:
+        """Folder of models."""
+        return self.path / "models"
 
     @property
     def datasets(self) -> Path:

@@ -31,6 +31,7 @@ class Scan:
     """One subject on its own grid, intensities as they come.
 
     images: (C, X, Y, Z) float32; brain_mask, lesion_mask: (X, Y, Z) bool; affine: (4, 4) voxel -> mm RAS+.
+    space: NIfTI's code of what the affine leads to, 2 (the space of another file) where nothing else is known.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Scan:
     lesion_mask: BoolArray | None
     affine: Affine
     channels: tuple[str, ...]
+    space: int = 2
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def prepare(scan: Scan, frame: Frame, affine: Affine | None = None) -> Case:
         lesion_mask=lesion_mask,
         affine=affine,
         channels=scan.channels,
-        native=NativeGrid((x, y, z), scan.affine),
+        native=NativeGrid((x, y, z), scan.affine, scan.space),
     )
 
 

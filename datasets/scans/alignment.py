@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.files import write_json
-from datasets.case import Affine, Cases
+from datasets.case import Affine, Cases, NativeGrid
 from datasets.fingerprint import fingerprint
 from datasets.preparing import registration
 from datasets.preparing.grids import same_grid
@@ -35,17 +36,34 @@ def to_align(mode: Mode, frame: Frame, train: Sequence[Subject], others: Sequenc
         return [*train, *others]
     if mode == "none" or frame.affine is None:
         return []
-    extents = [subject.extent for subject in train]
-    return [subject for subject in others if lies_elsewhere(subject.extent, extents)]
+    home = Home.of([subject.extent for subject in train])
+    return [subject for subject in others if lies_elsewhere(subject.extent, home)]
 
 
-def lies_elsewhere(brain: Extent, training: Sequence[Extent]) -> bool:
+@dataclass(frozen=True)
+class Home:
+    """Where training brains lie that share one grid: between which values each side of their bounding boxes is.
+
+    lowest_mm, highest_mm: (2, 3), of the lower and of the upper sides along x, y and z. grid: the one they share.
+    """
+
+    lowest_mm: npt.NDArray[np.float64]
+    highest_mm: npt.NDArray[np.float64]
+    grid: NativeGrid
+
+    @classmethod
+    def of(cls, brains: Sequence[Extent]) -> "Home":
+        """That of the training brains."""
+        sides_mm = [bounds_mm(one) for one in brains]
+        return cls(np.min(sides_mm, axis=0), np.max(sides_mm, axis=0), brains[0].grid)
+
+
+def lies_elsewhere(brain: Extent, home: Home) -> bool:
     """Whether one of the six sides of a brain's bounding box lies too far, inwards or outwards, beyond the range
     of that side over the training brains, which share one grid."""
-    sides_mm = [bounds_mm(one) for one in training]
     own_mm = bounds_mm(brain)
-    beyond_mm = np.maximum(np.min(sides_mm, axis=0) - own_mm, own_mm - np.max(sides_mm, axis=0)).max()
-    grid, usual = brain.grid, training[0].grid
+    beyond_mm = np.maximum(home.lowest_mm - own_mm, own_mm - home.highest_mm).max()
+    grid, usual = brain.grid, home.grid
     at_home = same_grid(grid.shape, grid.affine, usual.shape, usual.affine)
     margin_mm = SAME_GRID_MARGIN_MM if at_home else MARGIN_MM
     return bool(beyond_mm > margin_mm + 1e-3)

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,6 +46,7 @@ class Folder:
 
     splits: subject -> split, where they are named; table: the file that names them.
     notes: what else is to be said, each a sentence.
+    participants: subject -> what is known of it, such as {"age": "34.2", "sex": "F"}.
     """
 
     root: Path
@@ -54,6 +55,7 @@ class Folder:
     splits: dict[str, str] | None = None
     table: Path = Path("participants.tsv")
     notes: tuple[str, ...] = ()
+    participants: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,16 @@ class Placed:
 FileT = TypeVar("FileT", Path, Placed)
 
 
-def find_subjects(root: Path, without: Path | None = None) -> Folder:
+def holds_bids(root: Path, without: Path | None = None) -> bool:
+    """Whether a folder has a NIfTI file at a place where BIDS has a subject's images."""
+    return bool(placed_files(root, [path for path in listed(root, without).files if is_nifti(path)]))
+
+
+def find_subjects(root: Path, without: Path | None = None, to_learn_from: bool = True) -> Folder:
     """The subjects of a folder, sorted by id, and those that cannot be used or that may be patients.
 
-    A subject of whom any name below the folder speaks of a lesion is found with its lesion mask or set aside.
+    A subject of whom any name below the folder speaks of a lesion is found with its lesion mask or set aside; unless
+    nothing is to be learned from the folder: then masks of lesions are passed over.
     without: a folder below that is not looked into. BenchError when the folder is not there or holds no T1w image with
     a BIDS name.
     """
@@ -98,7 +106,9 @@ def find_subjects(root: Path, without: Path | None = None) -> Folder:
             f"{root} holds no T1w image with a BIDS name, such as sub-01/anat/sub-01_T1w.nii.gz; "
             f"point --root at the folder that contains the sub-* folders{first}"
         )
-    lesions = signs_of_lesions(root, volumes)
+    lesions = signs_of_lesions(root, volumes) if to_learn_from else {}
+    if not to_learn_from:
+        found = {case_id: [one for one in files if one.role != "lesion"] for case_id, files in found.items()}
     subjects, set_aside = [], []
     for case_id in sorted(found):
         try:
@@ -176,8 +186,9 @@ def subject_files(case_id: str, found: list[Placed]) -> SubjectFiles:
     t2w_images = [one for one in own if one.is_channel("T2w") and (one.name.space or OWN) == space]
     t2w = only_one(case_id, "T2w image", t2w_images)
     brain_masks = in_space([one for one in found if one.role == "brain mask"], space)
-    own_brain_masks = [one for one in brain_masks if not one.derivative]
-    brain_mask = only_one(case_id, "brain mask", own_brain_masks or brain_masks)
+    brain_masks = [one for one in brain_masks if not one.derivative] or brain_masks
+    called_so = [one for one in brain_masks if one.name.suffix.lower() != "bet"]
+    brain_mask = only_one(case_id, "brain mask", called_so or brain_masks)
     lesion_mask = lesion_mask_of(case_id, t1w, found)
     return SubjectFiles(
         id=case_id,

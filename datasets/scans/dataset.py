@@ -105,6 +105,7 @@ def scans_dataset(
         description=description,
         set_aside=tuple(set_aside),
         notes=tuple(note for each in folders for note in each.notes),
+        participants={subject: said for each in folders for subject, said in each.participants.items()},
     )
 
 

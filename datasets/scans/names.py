@@ -15,6 +15,7 @@ NIFTI = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 OTHER_VOLUMES = (".nii.bz2", ".nii.xz", ".nii.zst", ".img", ".mgz", ".mgh", ".mha", ".nrrd")  # never read
 OWN_SPACES = ("orig", "t1w", "individual", "native")  # of BIDS derivatives: the scan's own space
 OWN = "own"
+EXTRACTION = ("brain", "bet", "hdbet", "hd-bet", "synthstrip", "stripped", "deepbet")  # what masks of brains are called
 LESION_WORDS = re.compile(
     r"lesion|tumou?r|wmh|hyperintens|stroke|infarct|ha?emorrhage|glioma|metasta|(?<![a-z])rois?(?![a-z])|(?-i:[a-z]ROI)",
     re.IGNORECASE,
@@ -112,9 +113,14 @@ def says_lesion(path: Path) -> bool:
 
 
 def is_brain_mask(path: Path) -> bool:
-    """Whether a name ends in _mask or _brainmask and describes it as nothing else than that of a brain."""
+    """Whether a name ends in _mask, _brainmask or _bet and describes it as nothing else than that of a brain.
+
+    FSL and HD-BET call a mask `_brain_mask` and `_bet_mask`, HD-BET from version 2 on `_bet`, which is before that the
+    brain itself: its voxels are the mask as well.
+    """
     *described, suffix = _words(path).lower().lstrip("_.").split("_")
-    return suffix in ("mask", "brainmask") and not says_lesion(path) and all(map(_leaves_brain, described))
+    called = suffix in ("mask", "brainmask") or (suffix == "bet" and bool(described))
+    return called and not says_lesion(path) and all(map(_leaves_brain, described))
 
 
 def says_brain_mask(path: Path) -> bool:
@@ -147,6 +153,6 @@ def _words(path: Path) -> str:
 def _leaves_brain(part: str) -> bool:
     """Whether a mask with this part in its name, in small letters, may be that of a brain."""
     key, hyphen, value = part.partition("-")
-    if not hyphen:
-        return part in ("brain", "bet") or part in IMAGES
-    return key in IDENTITY or (key in ("label", "desc") and value == "brain")
+    if not hyphen or part in EXTRACTION:
+        return part in EXTRACTION or part in IMAGES
+    return key in IDENTITY or (key in ("label", "desc") and value in EXTRACTION)

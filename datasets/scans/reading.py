@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.errors import BenchError
-from bench.files import read_mask, read_volume
+from bench.files import read_mask, read_volume, space_of
 from datasets.case import Affine, BoolArray, FloatArray
 from datasets.preparing.grids import SAME_VOXELS_OF_MASKS, check_same_grid
 from datasets.preparing.preparation import Scan, corner_value
@@ -42,7 +42,7 @@ def read_scan(files: SubjectFiles, channels: tuple[str, ...]) -> Scan:
         lesion_mask = drawn_mask(files.lesion_mask, path, first.shape, affine)
         if not (lesion_mask & brain_mask).any():
             raise BenchError(f"{files.lesion_mask} lies outside the brain; check its place.")
-    return Scan(files.id, np.stack(images), brain_mask, lesion_mask, affine, channels)
+    return Scan(files.id, np.stack(images), brain_mask, lesion_mask, affine, channels, space_of(path))
 
 
 def read_image(path: Path) -> tuple[FloatArray, Affine]:

@@ -37,15 +37,42 @@ def seeded_split(subjects: Iterable[str], seed: int) -> dict[str, str]:
     }
 
 
+def participants_table(root: Path) -> Path | None:
+    """The table of a folder's subjects, if it has one."""
+    tables = tables_in(root)
+    return next((path for name in TABLES for path in tables if path.name.lower() == name), None)
+
+
+def participant_subject(participant: str) -> str:
+    """The subject of a value of participant_id, which should begin with sub-, but need not: "01" -> "sub-01"."""
+    return subject_of("sub-" + participant.removeprefix("sub-"))
+
+
+def described_participants(root: Path) -> dict[str, dict[str, str]]:
+    """Subject -> what a folder's table says of it: column -> value, `n/a` and empty ones left out."""
+    path = participants_table(root)
+    table = None if path is None else read_table(path)
+    if table is None or "participant_id" not in table.columns:
+        return {}
+    described: dict[str, dict[str, str]] = {}
+    for row in table.rows:
+        if participant := row.values["participant_id"]:
+            said = {name: value for name, value in row.values.items() if value and value.lower() != "n/a"}
+            described.setdefault(participant_subject(participant), {}).update(said)
+    for said in described.values():
+        said.pop("participant_id", None)
+        said.pop("split", None)
+    return described
+
+
 def named_splits(root: Path) -> tuple[NamedSplits | None, list[str]]:
     """The splits of the column `split` of root/participants.tsv, None without it; and what is said of tables.
 
     Subjects without a value (empty or n/a) are left out. BenchError for a value that is no split, for two splits of
     one subject, and for splits whose subjects are not named.
     """
-    tables = tables_in(root)
-    path = next((path for name in TABLES for path in tables if path.name.lower() == name), None)
-    notes = not_used([one for one in tables if one != path], f"splits are named in {TABLES[0]} alone")
+    path = participants_table(root)
+    notes = not_used([one for one in tables_in(root) if one != path], f"splits are named in {TABLES[0]} alone")
     if path is None:
         return None, notes
     table = read_table(path)
@@ -68,7 +95,7 @@ def named_splits(root: Path) -> tuple[NamedSplits | None, list[str]]:
             raise BenchError(f"{path}, line {row.line}: the split '{split}' must be train, validation or test.")
         if not participant:
             raise BenchError(f"{path}, line {row.line}: the split {split} has no participant_id; name the subject.")
-        subject = subject_of("sub-" + participant.removeprefix("sub-"))
+        subject = participant_subject(participant)
         if splits.setdefault(subject, split) != split:
             raise BenchError(
                 f"{path}, lines {lines[subject]} and {row.line}: {subject} is in {splits[subject]} and in {split}; "

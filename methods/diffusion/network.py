@@ -49,13 +49,12 @@ class Convolution(nn.Conv3d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        few = MIN_PLANE_CHANNELS <= self.in_channels <= MAX_PLANE_CHANNELS
-        if not (few and x.is_cuda and x.is_contiguous(memory_format=torch.channels_last_3d)):
+        if not (x.is_cuda and MIN_PLANE_CHANNELS <= self.in_channels <= MAX_PLANE_CHANNELS):
             return super().forward(x)
         batch, channels, planes, *edges = x.shape
-        x = F.pad(x, (0, 0, 0, 0, 1, 1))
-        neighbours = torch.cat([x[:, :, i : i + planes] for i in range(3)], dim=1)
-        flat = neighbours.permute(0, 2, 1, 3, 4).reshape(batch * planes, 3 * channels, *edges)
+        voxels = F.pad(x, (0, 0, 0, 0, 1, 1)).permute(0, 2, 3, 4, 1)  # channels last, as the kernels want them
+        neighbours = torch.cat([voxels[:, i : i + planes] for i in range(3)], dim=-1)
+        flat = neighbours.reshape(batch * planes, *edges, 3 * channels).permute(0, 3, 1, 2)
         weight = self.weight.permute(0, 2, 1, 3, 4).reshape(self.out_channels, 3 * channels, 3, 3)
         out = F.conv2d(flat, weight, self.bias, padding=1)
         return out.view(batch, planes, self.out_channels, *edges).permute(0, 2, 1, 3, 4)

@@ -15,12 +15,13 @@ from bench.seeds import derived_seed
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.network import ScoreNetwork
 from methods.diffusion.sde import add_noise
-from methods.parts.ahead import Examples
-from methods.parts.augmentation import augment
+from methods.parts.ahead import Examples, Prepare
+from methods.parts.augmentation import augmentation_seed, augmented
 from methods.parts.compiling import translated
 from methods.parts.images import ImageBank
 from methods.parts.precision import arithmetic, training_memory_format
-from methods.parts.training import Trained, Training, fused, tenth_or_5000
+from methods.parts.training import Training, fused, tenth_or_5000
+from methods.parts.training_loop import Trained, run_training
 
 NOISE_BANDS = 4
 VALIDATION_IMAGES = 8
@@ -28,7 +29,7 @@ VALIDATION_IMAGES = 8
 
 def train_network(network: ScoreNetwork, config: ScoreModelConfig, context: FitContext) -> Trained:
     """Train in place; the network ends with the averaged weights. Figures: the validation loss of each noise band."""
-    trained = score_training(network, config, context).run(context)
+    trained = run_training(score_training(network, config, context), context)
     network.recompute_activations = False
     return trained
 
@@ -41,13 +42,13 @@ def score_training(network: ScoreNetwork, config: ScoreModelConfig, context: Fit
     network.recompute_activations = context.compute.recompute_activations
     bank = ImageBank.load(context.train, context, "reading training images", device)
 
-    def draw(step: int, generator: torch.Generator) -> Examples:
+    def draw(step: int, generator: torch.Generator) -> Prepare:
         doubled = step >= config.double_batch_at * config.iterations
-        images = bank.crops(config.batch_size * (2 if doubled else 1), config.crop_size, generator)
-        if config.augmentation == "authors-code":
-            images = augment(images, generator)
-        sigma = config.process().sigma(torch.rand(len(images), generator=generator).clamp(min=1e-5))
-        return images, sigma.to(device)
+        count = config.batch_size * (2 if doubled else 1)
+        images = bank.drawn(count, config.crop_size, generator)
+        seed = augmentation_seed(generator) if config.augmentation == "authors-code" else None
+        sigma = config.process().sigma(torch.rand(count, generator=generator).clamp(min=1e-5))
+        return lambda: (images() if seed is None else augmented(images(), seed), sigma.to(device))
 
     def complete(examples: Examples, generator: torch.Generator) -> Examples:
         images, sigma = examples

@@ -12,10 +12,11 @@ from methods.msma.config import PatchDensityConfig
 from methods.msma.embedding import GlobalEmbedding, Shape
 from methods.msma.flow import conditional_flow
 from methods.msma.position import position_code
-from methods.parts.ahead import Examples
+from methods.parts.ahead import Examples, Prepare
 from methods.parts.compiling import translated
 from methods.parts.shares import in_shares
-from methods.parts.training import Trained, Training, fused, one_cycle, tenth_or_5000
+from methods.parts.training import Training, fused, one_cycle, tenth_or_5000
+from methods.parts.training_loop import Trained, run_training
 
 CHUNK = 8192  # patches evaluated at a time: keeps memory small and the processor's cache warm
 GPU_CHUNK = 2**18  # a brain at 2 mm: a GPU takes as long for a few
@@ -54,7 +55,7 @@ class ConditionalDensity(nn.Module):
         super().__init__()
         self.config = config
         context = 6 * (config.position_features // 6) + config.embedding_features
-        norms = config.norms_per_patch(channels)
+        norms = len(config.are_norms(channels))
         context += 2 * norms * config.image_summary
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -107,7 +108,7 @@ def train_density(
     optimizer = torch.optim.AdamW(density.parameters(), rate, weight_decay=config.weight_decay, fused=fused(device))
     constant = config.schedule == "constant"
     held_out = [patches.sample(4096, generator) for patches in validation]
-    return Training(
+    training = Training(
         name="the flow",
         remedy="lower patches.learning_rate",
         network=density,
@@ -123,7 +124,8 @@ def train_density(
         validate_every=tenth_or_5000(config.steps),
         keep_lowest="validation_nats",
         note=lambda figures: f"validation {figures['validation_nats']:.3f} nats",
-    ).run(context)
+    )
+    return run_training(training, context)
 
 
 def average_decay(config: PatchDensityConfig, step: int) -> float:
@@ -134,8 +136,8 @@ def average_decay(config: PatchDensityConfig, step: int) -> float:
     return float(0.5 ** (config.images_per_step / half_life))
 
 
-def batch(density: ConditionalDensity, images: Sequence[PatchSource], generator: torch.Generator) -> Examples:
-    """Random patches of a few images, with dequantisation noise, on the density's device.
+def batch(density: ConditionalDensity, images: Sequence[PatchSource], generator: torch.Generator) -> Prepare:
+    """Random patches of a few images, with dequantisation noise, to be brought to the density's device.
 
     norms (I, P, K), coordinates (I, P, 3), summaries (I, 2 K) and, for a density that is told of them, images.
     """
@@ -149,7 +151,7 @@ def batch(density: ConditionalDensity, images: Sequence[PatchSource], generator:
     if density.embed is not None:
         parts.append([p.image for p in some if p.image is not None])
     device = next(density.parameters()).device
-    return tuple(torch.stack(part).to(device) for part in parts)
+    return lambda: tuple(torch.stack(part).to(device) for part in parts)
 
 
 def mean_log_likelihood(density: ConditionalDensity, call: nn.Module, examples: Examples) -> Tensor:

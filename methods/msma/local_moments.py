@@ -1,4 +1,6 @@
-"""Mean and standard deviation of healthy log score norms around each place of the brain."""
+"""Mean and standard deviation of healthy patch features around each place of the brain."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -7,19 +9,23 @@ from torch import Tensor
 from methods.parts.smoothing import halved, local_mean
 
 PRIOR_CASES = 0.05  # weight of the mean over all places: a twentieth of one subject
-SMALLEST_SD = 0.05
+SMALLEST_SD = 0.05  # of logarithms; of other features in units of their deviation over the whole brain
 
 
 class LocalMoments:
-    """Running sums over healthy cases of K log norms a voxel; then smooth local mean and standard deviation."""
+    """Running sums over healthy cases of K features a voxel; then smooth local mean and standard deviation.
 
-    def __init__(self, norms: int, shape: tuple[int, int, int]) -> None:
+    are_logarithms: which of the K features are, as log norms are; signed means are not.
+    """
+
+    def __init__(self, are_logarithms: Sequence[bool], shape: tuple[int, int, int]) -> None:
+        self.are_logarithms = np.array(are_logarithms)[:, None, None, None]
         self.count = np.zeros(shape)
-        self.sums = np.zeros((2, norms, *shape))
+        self.sums = np.zeros((2, len(are_logarithms), *shape))
 
-    def add(self, log_norms: Tensor, brain_mask: np.ndarray) -> None:
-        """log_norms: (K, X, Y, Z); only voxels of the brain mask (X, Y, Z) count."""
-        values = np.where(brain_mask, log_norms.numpy(), 0)
+    def add(self, features: Tensor, brain_mask: np.ndarray) -> None:
+        """features: (K, X, Y, Z); only voxels of the brain mask (X, Y, Z) count."""
+        values = np.where(brain_mask, features.numpy(), 0)
         self.count += brain_mask
         self.sums += np.stack([values, values**2])
 
@@ -30,5 +36,7 @@ class LocalMoments:
         where no brain was seen nearby, the mean over all places stands in.
         """
         mean, square = local_mean(self.sums, self.count, smoothing_voxels, PRIOR_CASES)
-        sd = np.sqrt(np.maximum(square - mean**2, SMALLEST_SD**2))
+        overall_mean, overall_square = self.sums.sum(axis=(2, 3, 4), keepdims=True) / max(self.count.sum(), 1)
+        unit = np.where(self.are_logarithms, 1.0, np.sqrt(np.maximum(overall_square - overall_mean**2, 1e-12)))
+        sd = np.sqrt(np.maximum(square - mean**2, (SMALLEST_SD * unit) ** 2))
         return halved(torch.from_numpy(mean).float()), halved(torch.from_numpy(sd).float())

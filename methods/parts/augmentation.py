@@ -21,13 +21,19 @@ NO_TRACE = 1e-5  # of the range: rounding
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Augment (B, C, X, Y, Z) images on the [-1, 1] scale; background stays exactly -1, values stay in [-1, 1].
+    """Augment (B, C, X, Y, Z) images on the [-1, 1] scale; background stays exactly -1, values stay in [-1, 1]."""
+    return augmented(images, augmentation_seed(generator))
 
-    Works where the images lie; what is drawn does not depend on that.
-    """
+
+def augmentation_seed(generator: torch.Generator) -> int:
+    """What decides on the augmentation of a batch."""
+    return int(torch.randint(2**31 - 1, (1,), generator=generator))
+
+
+def augmented(images: Tensor, seed: int) -> Tensor:
+    """`augment` with its seed. Works where the images lie; what is drawn does not depend on that."""
     from monai import transforms
 
-    seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
     # One number for the translation: MONAI then moves images along the first axis alone, and so does the authors' code.
     move = transforms.RandAffine(prob=PROBABILITY, rotate_range=[0.05] * 3, translate_range=5, mode="bilinear")
     change = transforms.Compose(

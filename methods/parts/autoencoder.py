@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from bench.component import Component, ComponentConfig
 from bench.detector import Cases, FitContext
 from bench.seeds import derived_seed
-from methods.parts.ahead import Examples
-from methods.parts.augmentation import Augmentation, augment
+from methods.parts.ahead import Prepare
+from methods.parts.augmentation import Augmentation, augmentation_seed, augmented
 from methods.parts.images import ImageBank, brain_box, pad_to
 from methods.parts.precision import arithmetic
-from methods.parts.training import Trained, Training, fused, one_cycle
-from methods.parts.training_state import Figures
+from methods.parts.training import Figures, Training, fused, one_cycle
+from methods.parts.training_loop import Trained, run_training
 
 SMALLEST_EDGE = 4  # oneDNN's bfloat16 gradients are wrong on volumes with shorter edges
 
@@ -72,15 +72,14 @@ class Autoencoder(Component[AutoencoderConfig, None]):
         config = self.config
         bank = ImageBank.load(context.train, context, "reading training images", context.device)
 
-        def draw(_step: int, generator: torch.Generator) -> Examples:
-            images = self.padded(bank.crops(config.batch_size, config.crop_size, generator))
-            if config.augmentation == "authors-code":
-                images = augment(images, generator)
-            return (images,)
+        def draw(_step: int, generator: torch.Generator) -> Prepare:
+            images = bank.drawn(config.batch_size, config.crop_size, generator)
+            seed = augmentation_seed(generator) if config.augmentation == "authors-code" else None
+            return lambda: (self.padded(images()) if seed is None else augmented(self.padded(images()), seed),)
 
         optimizer = torch.optim.Adam(self.network.parameters(), config.learning_rate, fused=fused(context.device))
         steps = config.iterations
-        return Training(
+        training = Training(
             name="the autoencoder",
             remedy="lower autoencoder.learning_rate or set autoencoder.bfloat16=false",
             network=self.network,
@@ -93,7 +92,8 @@ class Autoencoder(Component[AutoencoderConfig, None]):
             validate=lambda _network: self.validation_error(context.validation),
             validate_every=max(1, steps // 5),
             note=lambda figures: "".join(f"validation error {error:.4f}" for error in figures.values()),
-        ).run(context)
+        )
+        return run_training(training, context)
 
     @torch.no_grad()
     def validation_error(self, validation: Cases) -> Figures:

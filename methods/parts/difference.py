@@ -1,4 +1,4 @@
-"""The anomaly map of a reconstruction: how far the image is from it."""
+"""Anomaly maps of what was computed on the box of a brain."""
 
 import numpy as np
 
@@ -11,8 +11,11 @@ def difference_map(case: Case, box: Box, reconstruction: FloatArray) -> FloatArr
 
     reconstruction: (C, x, y, z) of the box.
     """
-    inside = case.brain_mask[box].astype(np.float32)
-    difference = np.abs(case.image[(slice(None), *box)] - reconstruction).sum(axis=0) * inside
+    return map_of_box(case, box, np.abs(case.image[(slice(None), *box)] - reconstruction).sum(axis=0))
+
+
+def map_of_box(case: Case, box: Box, values: FloatArray) -> FloatArray:
+    """The values (x, y, z) of a box at their place: (X, Y, Z) float32, zero outside the brain."""
     anomaly_map = np.zeros(case.brain_mask.shape, dtype=np.float32)
-    anomaly_map[box] = difference
+    anomaly_map[box] = values * case.brain_mask[box].astype(np.float32)
     return anomaly_map

@@ -1,5 +1,6 @@
 """Healthy images held in memory for training, and random crops of them."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,21 +42,31 @@ class ImageBank:
 
     def crops(self, count: int, size: int | None, generator: torch.Generator) -> Tensor:
         """(count, C, size, size, size) float32 random crops; whole images, padded alike, when size is None."""
+        return self.drawn(count, size, generator)()
+
+    def drawn(self, count: int, size: int | None, generator: torch.Generator) -> Callable[[], Tensor]:
+        """Decide on crops as `crops` does, to be cut out when the result is called."""
         chosen = torch.randint(len(self.images), (count,), generator=generator).tolist()
         if size is None:
             shape = [max(image.shape[axis] for image in self.images) for axis in (1, 2, 3)]
             shape = [-(-edge // 16) * 16 for edge in shape]
-            crops = [pad_to(self.images[i], shape) for i in chosen]
-        else:
-            crops = [random_crop(self.images[i], size, generator) for i in chosen]
-        return torch.stack(crops).to(self.device).float()
+            return lambda: self._together([pad_to(self.images[i], shape) for i in chosen])
+        starts = [random_starts(self.images[i].shape[1:], size, generator) for i in chosen]
+        return lambda: self._together([crop(self.images[i], at, size) for i, at in zip(chosen, starts, strict=True)])
+
+    def _together(self, images: list[Tensor]) -> Tensor:
+        return torch.stack(images).to(self.device).float()
 
 
-def random_crop(image: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """A cube of `size` voxels at a random place of a (C, X, Y, Z) image, padded with background if it is larger."""
-    image = pad_to(image, [max(size, edge) for edge in image.shape[1:]])
-    starts = [int(torch.randint(edge - size + 1, (1,), generator=generator)) for edge in image.shape[1:]]
+def random_starts(shape: Sequence[int], size: int, generator: torch.Generator) -> list[int]:
+    """Where a cube of `size` voxels begins in a volume, or in one padded to hold it."""
+    return [int(torch.randint(max(size, edge) - size + 1, (1,), generator=generator)) for edge in shape]
+
+
+def crop(image: Tensor, starts: Sequence[int], size: int) -> Tensor:
+    """A cube of `size` voxels of a (C, X, Y, Z) image, padded with background if it is larger."""
     x, y, z = starts
+    image = pad_to(image, [max(size, edge) for edge in image.shape[1:]])
     return image[:, x : x + size, y : y + size, z : z + size]
 
 

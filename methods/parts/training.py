@@ -1,38 +1,16 @@
-"""The training loop of every network: on a CPU, a GPU that it keeps busy, or as one of several processes.
+"""What a training minimises and by what: data that `training_loop` runs and `training_state` changes underway."""
 
-Batches are drawn ahead of a GPU (`ahead`), noise is drawn on it, and the loss is read now and then, so that no step
-waits for another. Several processes draw the same batch and take a share of it each, so that N devices give what one
-gives. What changes underway is in `TrainingState`.
-"""
-
-import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
-from bench.component import FitContext
-from bench.errors import BenchError
-from methods.parts.ahead import Batches, Draw, Examples
-from methods.parts.throughput import Throughput
-from methods.parts.training_state import Figures, TrainingState
+from methods.parts.ahead import Draw, Examples
 
-CHECKPOINT = "checkpoint.safetensors"
-CHECKPOINT_EVERY_S = 60.0
-LOSS_NOTE_EVERY = 20  # steps; on a GPU the loss is not read in between, since reading it waits
-
-
-class Trained(NamedTuple):
-    """figures: of the validation, and the curve, if it is kept. speed: examples a second, how busy the GPU was."""
-
-    figures: Figures
-    speed: Mapping[str, float]
+Figures = dict[str, float]
 
 
 def as_drawn(examples: Examples, _generator: torch.Generator) -> Examples:
@@ -85,62 +63,6 @@ class Training:
     keep_curve: bool = False
     call: nn.Module | None = None
     divisible: bool = True
-
-    def run(self, context: FitContext) -> Trained:
-        """Train the network, from the checkpoint if there is one; it ends with its averaged weights.
-
-        Args:
-            context: of the trained part, which has one training at most: its checkpoint has one name.
-
-        Returns:
-            The figures of the last validation, or of the one whose weights are kept; and the speed.
-
-        Raises:
-            BenchError: A loss, or a figure in the end, is not finite; or one example is too large for the GPU.
-        """
-        state = TrainingState(self, context)
-        checkpoint = context.checkpoint_folder / CHECKPOINT if context.checkpoint_folder else None
-        if checkpoint and checkpoint.exists() and not state.resume(checkpoint):
-            context.reporter.say(f"{checkpoint} cannot be used: training {self.name} starts anew.")
-        read_every = LOSS_NOTE_EVERY if context.device.startswith("cuda") else 1
-        writes = context.together.rank == 0
-        throughput = Throughput(context.device)
-        saved = time.monotonic()
-        with (
-            context.progress(f"training {self.name}", self.steps) as tick,
-            Batches(self.draw, self.generator, context.device, state.step, self.steps) as batches,
-        ):
-            tick(state.step)
-            while state.step < self.steps:
-                throughput.count(state.advance(batches))
-                note = ""
-                validates = state.step % self.validate_every == 0 or state.step == self.steps
-                reads = validates or state.step % read_every == 0
-                if reads:
-                    loss = state.mean_loss()
-                    if not math.isfinite(loss):
-                        raise self._diverged(state.step, checkpoint)
-                    if self.show_loss and state.step % LOSS_NOTE_EVERY == 0:
-                        note = f"loss {loss:.3f}, {throughput.note()}"
-                if validates:
-                    figures = self.validate(state.averaged)
-                    state.keep(figures)
-                    note = self.note(figures)
-                if checkpoint and reads and writes and time.monotonic() - saved > CHECKPOINT_EVERY_S:
-                    state.save(checkpoint, batches.generator_state())
-                    saved = time.monotonic()
-                tick(1, note)
-        if not all(map(math.isfinite, state.figures.values())):
-            raise self._diverged(state.step, checkpoint)
-        self.network.load_state_dict(state.best or state.averaged.state_dict())
-        self.network.eval().requires_grad_(False)
-        return Trained(state.figures | state.curve, throughput.figures())
-
-    def _diverged(self, step: int, checkpoint: Path | None) -> BenchError:
-        """The error; the checkpoint goes, as it may hold the weights that led here."""
-        if checkpoint:
-            checkpoint.unlink(missing_ok=True)
-        return BenchError(f"{self.name[0].upper()}{self.name[1:]} diverged at step {step}: {self.remedy}.")
 
 
 def tenth_or_5000(steps: int) -> int:

@@ -4,7 +4,7 @@ import copy
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,19 +15,15 @@ from bench.component import FitContext
 from bench.errors import BenchError
 from bench.files import atomic_path
 from methods.parts.ahead import Batches, Examples
-
-if TYPE_CHECKING:
-    from methods.parts.training import Training
+from methods.parts.training import Figures, Training
 
 UNUSABLE = (OSError, SafetensorError, KeyError, IndexError, TypeError, ValueError, RuntimeError)
-
-Figures = dict[str, float]
 
 
 class TrainingState:
     """The network, its average, optimizer, random streams, step and figures; and how it is computed."""
 
-    def __init__(self, training: "Training", context: FitContext) -> None:
+    def __init__(self, training: Training, context: FitContext) -> None:
         self.training, self.context = training, context
         self.network = training.network.train().requires_grad_(True)
         self.call = training.call or self.network

@@ -10,6 +10,7 @@ import pytest
 from datasets.dataset import Dataset
 from datasets.load import load_dataset
 from datasets.sources import dataset_settings
+from tests.datasets.raw_heads import RawHead, make_raw_head
 
 
 class ScanFolder:
@@ -61,6 +62,12 @@ class ScanFolder:
 def scans(tmp_path: Path) -> ScanFolder:
     """An empty folder to fill."""
     return ScanFolder(tmp_path / "scans")
+
+
+@pytest.fixture(scope="session")
+def raw_head() -> RawHead:
+    """A raw head whose transforms are known."""
+    return make_raw_head()
 
 
 @pytest.fixture

@@ -1,17 +1,18 @@
 import pytest
 
 from bench.errors import BenchError
-from datasets.cohort import highest_t_scores
+from datasets.cbcl import select_children
 
-TABLE = """src_subject_id,eventname,cbcl_scr_syn_attention_t,cbcl_scr_syn_totprob_t,cbcl_scr_syn_attention_r
-NDAR_INV00,baseline,66,50,90
-NDAR_INV01,baseline,50,67,1
-NDAR_INV02,baseline,67,50,1
-NDAR_INV03,baseline,,,1
-NDAR_INV04,baseline,50,50,1
-NDAR_INV04,year 2,50,70,1
-NDAR_INV05,baseline,50,,1
-NDAR_INV06,baseline,50,51,1
+TABLE = """src_subject_id,eventname,cbcl_scr_syn_attention_t,cbcl_scr_syn_totprob_t,cbcl_scr_syn_attention_r,sex
+NDAR_INV00,baseline,66,50,90,F
+NDAR_INV01,baseline,50,67,1,M
+NDAR_INV02,baseline,67,50,1,M
+NDAR_INV03,baseline,,,1,M
+NDAR_INV04,baseline,50,50,1,F
+NDAR_INV04,year 2,50,70,1,F
+NDAR_INV05,baseline,50,,1,M
+NDAR_INV06,baseline,50,51,1,M
+NDAR_INV09,baseline,50,51,1,M
 """
 
 
@@ -22,35 +23,41 @@ def table(tmp_path):
     return path
 
 
-def test_highest_score_on_any_scale_at_any_visit(table):
-    assert highest_t_scores(table) == {
-        "sub-NDARINV00": 66,
-        "sub-NDARINV01": 67,
-        "sub-NDARINV02": 67,
-        "sub-NDARINV04": 70,
-        "sub-NDARINV05": 50,
-        "sub-NDARINV06": 51,
-    }
-
-
-def test_tab_separated_with_a_row_of_descriptions(tmp_path):
-    path = tmp_path / "cbcl01.txt"
-    path.write_text("subjectkey\tcbcl_total_t\nThe NDAR id\tTotal t-score\nHCD01\t40\n")
-    assert highest_t_scores(path) == {"sub-HCD01": 40}
-
-
 def test_children_above_66_are_left_out(scans, load, table):
     for k in range(8):
         scans.add(f"sub-NDARINV{k:02d}_ses-1", k)
     scans.add("sub-NDARINV00_ses-2", 20)
+    (scans.root / "participants.tsv").write_text("participant_id\tage\tsex\nsub-NDARINV00\t10.5\tn/a\n")
     dataset = load(scans.root, name="cohort", table=table)
     kept = [*(case.id for case in dataset.train), *(case.id for case in dataset.validation), *dataset.test_ids]
-    assert sorted(kept) == [f"sub-NDARINV{k}_ses-1" for k in ("00", "05", "06")]
+    assert sorted(kept) == [f"sub-NDARINV{k}_ses-1" for k in ("00", "04", "05", "06")]
     reasons = {one.id: one.reason for one in dataset.set_aside}
-    assert reasons["sub-NDARINV02_ses-1"] == "sub-NDARINV02_ses-1 is above CBCL t-score 66."
-    assert "no CBCL t-score" in reasons["sub-NDARINV03_ses-1"]
-    assert "no CBCL t-score" in reasons["sub-NDARINV07_ses-1"]
+    assert reasons["sub-NDARINV02_ses-1"] == "sub-NDARINV02_ses-1 has a t-score above 66 in the CBCL table."
+    assert reasons["sub-NDARINV03_ses-1"] == "sub-NDARINV03_ses-1 has no t-score at all in the CBCL table."
+    assert reasons["sub-NDARINV07_ses-1"] == "sub-NDARINV07_ses-1 is not in the CBCL table."
     assert "later session" in reasons["sub-NDARINV00_ses-2"]
+    assert dataset.participants["sub-NDARINV00"] == {"age": "10.5", "sex": "F"}
+    assert dataset.notes[-1].splitlines()[1:] == [
+        "- 2 with a t-score above 66, most often cbcl_scr_syn_totprob_t",
+        "- 1 with no t-score at all",
+        "= 5 children (1 of them lack some scores)",
+        "- 1 without a usable scan in scans",
+        "= 4 children with a scan",
+        "(1 scans in scans are of nobody in the table)",
+    ]
+
+
+def test_the_rules_can_be_chosen(scans, load, table):
+    for k in (*range(8), 9):
+        scans.add(f"sub-NDARINV{k:02d}", k)
+    strict = load(scans.root, name="cohort", table=table, exclude="from-66", missing="exclude")
+    assert {one.id for one in (*strict.train, *strict.validation)} | set(strict.test_ids) == {
+        "sub-NDARINV04",
+        "sub-NDARINV06",
+        "sub-NDARINV09",
+    }
+    with pytest.raises(BenchError, match="leaves no child of"):
+        load(scans.root, name="cohort", table=table, visit="year 2")
 
 
 def test_unusable_tables(scans, load, table, tmp_path):
@@ -69,7 +76,5 @@ def test_unusable_tables(scans, load, table, tmp_path):
 def test_decimal_commas_semicolons_and_what_is_no_number(tmp_path):
     path = tmp_path / "cbcl.csv"
     path.write_text("SubjectKey;cbcl_total_t;Cbcl_syn_T\nHCD01;66,5;40\nHCD02;40;n/a\n")
-    assert highest_t_scores(path) == {"sub-HCD01": 66.5, "sub-HCD02": 40}
-    path.write_text("subjectkey,cbcl_total_t\nHCD01,40\nHCD02,70+\n")
-    with pytest.raises(BenchError, match=r"cbcl.csv, line 3: cbcl_total_t is '70\+'; mend it or leave it empty\."):
-        highest_t_scores(path)
+    found = select_children(path)
+    assert list(found.kept) == ["sub-HCD02"] and list(found.left_out) == ["sub-HCD01"]

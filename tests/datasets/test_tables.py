@@ -53,11 +53,13 @@ def test_tables_that_mislead(tmp_path, text, sentence):
 
 
 @pytest.mark.parametrize(
-    "content", ["é,ü".encode("latin-1"), "a,b".encode("utf-16"), b"a,b\n\x00\n", b'a\n"' + b"x" * 200_000]
+    "content", [b"\x81,\x8d", b"a,b\n\x00\n", b'a\n"' + b"x" * 200_000, "a,b".encode("utf-16") + b"\n"]
 )
 def test_what_is_no_text_is_one_sentence(tmp_path, content):
     (tmp_path / "participants.tsv").write_bytes(content)
-    with pytest.raises(BenchError, match=r"participants.tsv is (not UTF-8 text|no table \(.*\)); save it as UTF-8"):
+    with pytest.raises(
+        BenchError, match=r"participants.tsv is (not text in UTF-8, .*|no table \(.*\)); save it as UTF-8"
+    ):
         read_table(tmp_path / "participants.tsv")
 
 

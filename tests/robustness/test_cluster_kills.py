@@ -162,7 +162,7 @@ def test_machines_are_killed(place, undisturbed, slowly, capsys, monkeypatch) ->
         command = begin(place, "machines", "--cluster", cluster.address)
         killed = 0
         while command.poll() is None and killed < KILLS:
-            time.sleep(rng.uniform(2, 6))
+            time.sleep(rng.uniform(5, 12))
             if finished(place, "machines"):
                 nodes.append(cluster.add_node(num_cpus=1))
                 cluster.remove_node(nodes.pop(rng.randrange(2)), allow_graceful=False)

@@ -171,7 +171,7 @@ def test_faults_of_the_machine_are_sentences(monkeypatch):
 
 
 def test_a_full_disk_stops_the_run_and_blames_no_case(monkeypatch, tmp_path):
-    def full(path, volume, affine):
+    def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("bench.runs.run_folder.save_nifti", full)
@@ -205,7 +205,8 @@ def test_what_would_be_ignored_or_break_later_is_refused(arguments, sentence):
 
 def test_settings_in_help_texts_are_those_of_a_method():
     settings = {key for detector in registry.methods().values() for key in settings_of(detector.Config)}
-    settings |= {*settings_of(DATASETS.get("phantom").Settings), "key"}  # "should read key=value"
+    settings |= {key for source in DATASETS.all().values() for key in settings_of(source.Settings)}
+    settings |= {"key"}  # "should read key=value"
     sources = [*Path(ROOT, "bench").rglob("*.py"), *Path(ROOT, "docs").glob("*.md"), Path(ROOT, "README.md")]
     named = {
         (path.name, key)

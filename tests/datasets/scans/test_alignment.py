@@ -7,7 +7,7 @@ import pytest
 from datasets.case import NativeGrid
 from datasets.preparing import registration
 from datasets.preparing.preparation import Extent
-from datasets.scans.alignment import bounds_mm, lies_elsewhere
+from datasets.scans.alignment import Home, bounds_mm, lies_elsewhere
 
 DATA = Path(__file__).parents[4] / "shared/data"
 needs_data = pytest.mark.skipif(not DATA.exists(), reason="real data not here")
@@ -43,7 +43,7 @@ def test_bounds_by_hand():
 def test_a_side_may_lie_twelve_mm_beyond_on_the_same_grid_and_five_on_another(grid, near, far):
     for first_x in (*near, *far):
         brain = Extent(grid, (first_x, 10, 10), (69, 89, 70))
-        assert lies_elsewhere(brain, TRAINING) is (first_x in far)
+        assert lies_elsewhere(brain, Home.of(TRAINING)) is (first_x in far)
 
 
 def test_where_nothing_is_aligned_fingerprints_and_cases_are_those_of_none(cohort, load):

@@ -21,10 +21,11 @@ from methods.diffusion.score_model import ScoreModel, build_network
 from methods.diffusion.tiny import tiny_score_model
 from methods.msma.config import PatchDensityConfig
 from methods.msma.patch_density import PatchDensity
-from methods.parts import training
-from methods.parts.ahead import Batches, Examples
+from methods.parts import training_loop
+from methods.parts.ahead import Batches, Examples, Prepare
 from methods.parts.autoencoder import Autoencoder, AutoencoderConfig
-from methods.parts.training import CHECKPOINT, Training, one_cycle
+from methods.parts.training import Training, one_cycle
+from methods.parts.training_loop import CHECKPOINT, run_training
 from methods.parts.training_state import TrainingState, update_average
 
 SCORE_MODEL = tiny_score_model().model_copy(update={"iterations": 12})
@@ -95,7 +96,7 @@ def fitted(kind: type[Any], config: Any, folder: Path, reporter: SilentReporter)
 
 @pytest.fixture
 def checkpoint_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "CHECKPOINT_EVERY_S", -1.0)
+    monkeypatch.setattr(training_loop, "CHECKPOINT_EVERY_S", -1.0)
 
 
 @pytest.mark.usefixtures("checkpoint_every_step")
@@ -166,6 +167,10 @@ def toy(steps: int = 20, inputs: int = 3, **changes: Any) -> Training:
     torch.manual_seed(0)
     network = nn.Linear(inputs, 1)
 
+    def draw(_step: int, generator: torch.Generator) -> Prepare:
+        x = torch.randn(8, inputs, generator=generator)
+        return lambda: (x,)
+
     def loss(call: nn.Module, examples: Examples) -> Tensor:
         (x,) = examples
         error: Tensor = call(x) - x.sum(dim=1, keepdim=True)
@@ -178,7 +183,7 @@ def toy(steps: int = 20, inputs: int = 3, **changes: Any) -> Training:
         "schedule": torch.optim.lr_scheduler.ConstantLR(torch.optim.Adam(network.parameters(), 0.1), 1.0),
         "generator": torch.Generator().manual_seed(0),
         "steps": steps,
-        "draw": lambda _step, generator: (torch.randn(8, inputs, generator=generator),),
+        "draw": draw,
         "loss": loss,
         "validate": lambda averaged: {"bias": averaged.bias.item()},
         "validate_every": steps // 4,
@@ -191,11 +196,13 @@ def toy(steps: int = 20, inputs: int = 3, **changes: Any) -> Training:
 @pytest.mark.parametrize("damage", ["cut off", "empty", "of another network", "of an earlier version"])
 def test_a_checkpoint_that_cannot_be_used_starts_anew_and_says_so(damage: str, tmp_path: Path) -> None:
     undisturbed = toy(average_decay=lambda step: 0.5)
-    figures = undisturbed.run(make_context(tmp_path, SilentReporter())).figures
+    figures = run_training(undisturbed, make_context(tmp_path, SilentReporter())).figures
     path = tmp_path / CHECKPOINT
     with pytest.raises(KeyboardInterrupt):
         inputs = 4 if damage == "of another network" else 3
-        toy(inputs=inputs, average_decay=lambda step: 0.5).run(make_context(tmp_path, Recording(10), tmp_path))
+        run_training(
+            toy(inputs=inputs, average_decay=lambda step: 0.5), make_context(tmp_path, Recording(10), tmp_path)
+        )
     if damage == "cut off":
         path.write_bytes(path.read_bytes()[:-100])
     elif damage == "empty":
@@ -204,7 +211,7 @@ def test_a_checkpoint_that_cannot_be_used_starts_anew_and_says_so(damage: str, t
         save_file(load_file(path), path)  # nothing in the header
 
     again, reporter = toy(average_decay=lambda step: 0.5), Recording()
-    assert again.run(make_context(tmp_path, reporter, tmp_path)).figures == figures
+    assert run_training(again, make_context(tmp_path, reporter, tmp_path)).figures == figures
     assert same(again.network.state_dict(), undisturbed.network.state_dict())
     assert reporter.said == [f"{path} cannot be used: training the toy starts anew."]
 
@@ -214,10 +221,10 @@ def test_a_checkpoint_that_cannot_be_used_starts_anew_and_says_so(damage: str, t
 def test_a_figure_that_is_not_finite_in_the_end_is_divergence(error: float, keep_lowest: str | None) -> None:
     context = make_context(Path(), SilentReporter())
     with pytest.raises(BenchError, match=r"^The toy diverged at step 20: play slowly\.$"):
-        toy(validate=lambda averaged: {"error": error}, keep_lowest=keep_lowest).run(context)
+        run_training(toy(validate=lambda averaged: {"error": error}, keep_lowest=keep_lowest), context)
     errors = iter([error, 1.0, 3.0, 2.0])  # batch statistics of the first steps may be wild
     recovered = toy(validate=lambda averaged: {"error": next(errors)}, keep_lowest=keep_lowest)
-    assert recovered.run(context).figures == {"error": 1.0 if keep_lowest else 2.0}
+    assert run_training(recovered, context).figures == {"error": 1.0 if keep_lowest else 2.0}
 
 
 @pytest.mark.usefixtures("checkpoint_every_step")
@@ -232,7 +239,7 @@ def test_the_weights_of_the_lowest_figure_are_kept(killed_after: int | None, tmp
 
     def attempt(reporter: SilentReporter) -> tuple[nn.Module, dict[str, float]]:
         lowest = toy(validate=validate, keep_lowest="error", average_decay=lambda step: 0.9)
-        return lowest.network, lowest.run(make_context(tmp_path, reporter, tmp_path)).figures
+        return lowest.network, run_training(lowest, make_context(tmp_path, reporter, tmp_path)).figures
 
     if killed_after is not None:
         with pytest.raises(KeyboardInterrupt):
@@ -260,7 +267,7 @@ def test_the_average_is_exponential_and_takes_buffers_as_they_are() -> None:
 
 def test_without_an_average_the_network_ends_with_its_last_weights(tmp_path: Path) -> None:
     plain = toy()
-    figures = plain.run(make_context(tmp_path, SilentReporter(), tmp_path)).figures
+    figures = run_training(plain, make_context(tmp_path, SilentReporter(), tmp_path)).figures
     assert figures["bias"] == plain.network.state_dict()["bias"].item()
     assert not (tmp_path / CHECKPOINT).exists()  # one a minute
 

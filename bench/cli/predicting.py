@@ -1,0 +1,57 @@
+"""The command that looks at somebody's scans: predict."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from bench.cli import options
+from bench.cli.app import command
+from bench.cli.options import DEFAULT_WORKSPACE
+from bench.errors import BenchError
+
+
+@command("predict")
+def predict(
+    scans: Annotated[list[Path], typer.Argument(metavar="SCANS...", help="Scans, folders of scans, BIDS folders.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write maps, masks and the page to.")],
+    model: Annotated[str, typer.Option(help="A model's name, see `bench models`, or its folder.")],
+    fpr: Annotated[
+        float, typer.Option(help="Mark what this share of healthy brain voxels exceeds: 0.05 or 0.01.")
+    ] = 0.01,
+    align: Annotated[
+        Literal["auto", "none", "affine"],
+        typer.Option(help="auto: align brains that lie elsewhere than the training brains."),
+    ] = "auto",
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes the GPU if there is one.")
+    ] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, callback=options.of_use, help="CPU threads; found by timing when not given.")
+    ] = None,
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
+) -> None:
+    """Show where scans are unusual: anomaly map, mask, figures and picture of each, one page of all.
+
+    Nothing is learned, no label is needed, and nothing of the scans is changed. Stopped, the same command goes on.
+    """
+    if target.suffix.lower() in (".nii", ".gz"):
+        raise BenchError(f"OUT is {target}, which is called like a scan: name the folder to write to last.")
+
+    from bench.cli.console import reporter
+    from bench.models.library import named_model
+    from bench.predicting.predict import predict as predict_scans
+    from bench.runs.choice import chosen_device
+    from bench.temporary import remove_leftovers
+
+    chosen = named_model(workspace, model)
+    options.set_up_processor(threads)
+    remove_leftovers(target)
+    with reporter() as view:
+        predicted = predict_scans(scans, target, chosen, fpr, align, chosen_device(device), view)
+    before = len(predicted.done) - predicted.new
+    already = f", {before} of them before" if before else ""
+    typer.echo(f"{len(predicted.done)} scans predicted{already}; see {target / 'index.html'}")
+    if predicted.set_aside:
+        typer.echo(f"{len(predicted.set_aside)} set aside, as said above", err=True)
+        raise typer.Exit(1)
