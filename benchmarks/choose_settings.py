@@ -44,6 +44,9 @@ CANDIDATES = {
     "inpaint": ["", "healthy_cases=0"],
     "ae": ["", "healthy_cases=0", "autoencoder.channels=[24,48,32]"],
     "gradcam-msma": ["", "attention=relu"],
+    "dae": ["", "healthy_cases=0", "median_voxels=1", "median_voxels=3"],
+    "andi": ["", "healthy_cases=0", "lowest_sigma=0.1 highest_sigma=0.4", "lowest_sigma=0.2 highest_sigma=2.0"],
+    "patchcore": ["", "healthy_cases=0", "memory.levels=[0,1]", "memory.levels=[1]", "memory.sigma=0.6"],
 }
 SMOOTHING_MM = (0.0, 2.0, 4.0)
 METRICS = ("hd99_vox", "msd_vox", "tpr", "ppv", "average_precision")

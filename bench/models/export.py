@@ -30,10 +30,11 @@ from bench.models.model import PARTS, TEMPLATE, TEMPLATE_MASK, Model
 from bench.registry import method
 from bench.results import RunResult, load_run
 from bench.runs.bench import Bench
+from bench.runs.choice import ChosenMethod
 from bench.runs.datasets import reopened_dataset
 from bench.runs.presets import nested
 from bench.runs.run_folder import RunFolder, load_map
-from bench.runs.scoring import FittedDetector, fitted_detector, score_validation
+from bench.runs.scoring import FittedDetector, fitted_detector, score_into
 from bench.runs.workspace import DatasetLayout, RunLayout, Workspace
 from bench.settings import validated
 from datasets.case import Affine, Case, Cases, FloatArray, NativeGrid, ScoreArray
@@ -89,7 +90,8 @@ def export_model(bench: Bench, run: Path, labels: Labels, target: Path, device: 
     dataset = reopened_dataset(bench.workspace, DatasetLayout(run.parent))
     kind = method(folder.record.method)
     config = validated(kind.Config, nested(folder.record.config), f"{folder.record_file}")
-    fitted = fitted_detector(kind, config, dataset, bench.store, folder.record.seed, device, bench.reporter)
+    chosen = ChosenMethod(kind, config, folder.record.preset or "", folder.record.seed, device)
+    fitted = fitted_detector(chosen, dataset, bench.store, bench.reporter)
     shipped = bench.store.shipped
     with tempfile.TemporaryDirectory(dir=_made(target.parent), prefix=".model-") as scratch:
         place = Path(scratch, "model")
@@ -230,7 +232,9 @@ def with_healthy_scans(
         raise BenchError(
             f"The model does not give the maps of {folder.path} again: its code has changed; run it with --again."
         )
-    score_validation(folder, dataset, lambda: FittedDetector(detector, (), 0.0, 0.0), bench.reporter)
+    for case in cases:
+        if case.id not in {one.id for one in known}:
+            score_into(folder, FittedDetector(detector, (), 0.0, 0.0), case, "validation")
     maps = [np.asarray(load_map(folder.validation_path(case.id)), dtype=np.float32) for case in cases]
     brains = [case.brain_mask for case in cases]
     thresholds = []
