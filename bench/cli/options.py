@@ -138,6 +138,9 @@ class EvaluationOptions:
         list[str] | None,
         typer.Option(help="Measure this, too, as `bench metrics` names it; repeat it, or say all."),
     ] = None
+    log_subject_ids: Annotated[
+        bool, typer.Option("--log-subject-ids", help="Name cases in MLflow as the data do; numbered if not given.")
+    ] = False
 
     def chosen_protocol(self) -> "Protocol":
         """The protocol of that name; BenchError when there is none."""

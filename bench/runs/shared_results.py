@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bench.errors import BenchError
 from bench.files import visible_files, write_text
 from bench.results import RunResult, load_run, save_result
+from bench.runs.case_tables import cases_csv
 from bench.runs.datasets import reopened_dataset
-from bench.runs.evaluation import cases_csv
 from bench.runs.run_folder import digest
 from bench.runs.verification import check, problems
 from bench.runs.workspace import RunLayout, Workspace

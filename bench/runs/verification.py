@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from bench.errors import BenchError, shortened
 from bench.machine.version import version
 from bench.results import CaseResult, RunResult
-from bench.runs.evaluation import summaries
+from bench.runs.case_tables import summaries
 from bench.runs.run_folder import digest
 from datasets.dataset import Dataset
 from leaderboard.known_metrics import KNOWN
