@@ -199,12 +199,6 @@ def figure(
 
 def read_runs(workspace: "Workspace") -> "dict[Path, RunResult]":
     """run.json -> the run. One that cannot be read is said and left out."""
-    from bench.results import load_run
+    from bench.runs.finished import finished_runs
 
-    runs = {}
-    for path in workspace.run_files():
-        try:
-            runs[path] = load_run(path)
-        except BenchError as problem:
-            tell(f"left out: {problem}")
-    return runs
+    return finished_runs(workspace, tell)
