@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+
 class GroupNorm(nn.GroupNorm):
     """Group normalization with groups of at least four channels, at most 32 groups."""
 
