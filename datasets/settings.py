@@ -1,13 +1,14 @@
 """What a user chooses about a dataset; part of every fingerprint, except where folders lie."""
 
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from bench.settings import AbsolutePath
 from datasets.channels import Channels
 from datasets.lesions.settings import LesionSettings
+from datasets.shift import shift_text
 
 CohortSize: TypeAlias = Literal["small", "medium", "paper"]
 # Of a dataset that has sizes, where only a preset of methods was chosen.
@@ -30,6 +31,9 @@ class LesionedSettings(DatasetSettings):
     seed: int = Field(0, description="seed of the data: phantom anatomy, random split, simulated lesions")
     lesions: LesionSettings = Field(LesionSettings(), description="how lesions are simulated in healthy test cases")
     cases: int | None = Field(None, ge=1, description="only the first N test cases; None for all")
+    shift: Annotated[str, AfterValidator(shift_text)] | None = Field(
+        None, description="change test images as another scanner would: contrast, noise, blur or bias, or KIND=AMOUNT"
+    )
 
 
 class ScanSettings(LesionedSettings):

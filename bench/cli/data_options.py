@@ -88,6 +88,14 @@ class DataOptions(TrainingDataOptions):
     """Which dataset to learn from and to test on."""
 
     cases: Annotated[int | None, typer.Option(min=1, help="Only the first N test cases.", rich_help_panel=DATA)] = None
+    shift: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND[=AMOUNT]",
+            help="Test images as of another scanner: contrast, noise, blur or bias.",
+            rich_help_panel=DATA,
+        ),
+    ] = None
 
 
 # option -> field of the dataset's settings, where their names differ

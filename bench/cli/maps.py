@@ -87,7 +87,8 @@ def evaluate(
     left_out: tuple[str, ...] = ()
     workspace.remove_leftovers()
     with reporter() as view:
-        bench = Bench(workspace, view, evaluation.workers, evaluation.chosen_metrics())
+        metrics = evaluation.chosen_metrics()
+        bench = Bench(workspace, view, evaluation.workers, metrics, log_subject_ids=evaluation.log_subject_ids)
         if maps is None:
             which = Which(tuple(method or ()), with_maps.dataset, with_maps.fingerprint or "")
             again = evaluate_again(bench, protocol, which)

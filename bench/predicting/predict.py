@@ -64,7 +64,7 @@ def predict(
 
     @cache  # loaded when first needed, which is not at all when every scan is done
     def question() -> Question:
-        return Question(model, model.detector(device, reporter), fpr, align)
+        return Question(model, model.detector(device, reporter), fpr, align, device)
 
     done, new = [], 0
     with reporter.task("predicting", len(given.subjects)) as tick:

@@ -27,6 +27,7 @@ from datasets.scans import reading
 from datasets.scans.alignment import REFERENCE_CASES, Alignment, Mode, to_align
 from datasets.scans.bids_layout import Folder
 from datasets.scans.inspection import Subject, usable_subjects
+from datasets.scans.patients import unlabelled_patient, why_patient
 from datasets.scans.splits import SPLITS, seeded_split
 from datasets.settings import ScanSettings
 
@@ -49,8 +50,9 @@ def scans_dataset(
     usable = []
     for each in folders:
         subjects, unusable = usable_subjects(each, channels, cache_folder)
+        subjects, patients = without_unlabelled_patients(each, subjects)
         usable.append(subjects)
-        set_aside += unusable
+        set_aside += unusable + patients
     splits, without_split = split_subjects(folders[0], usable[0], settings.seed)
     set_aside += without_split
     if healthy is not None:
@@ -105,7 +107,7 @@ def scans_dataset(
         ),
         description=description,
         set_aside=tuple(set_aside),
-        notes=tuple(note for each in folders for note in each.notes),
+        notes=(*simulation_notes(simulated, settings.lesions), *(note for each in folders for note in each.notes)),
         participants={subject: said for each in folders for subject, said in each.participants.items()},
     )
 
@@ -123,6 +125,31 @@ def common_channels(folders: Sequence[Folder]) -> tuple[tuple[str, ...], str]:
     partly = [channel for channel in CHANNELS if 0 < without[channel] < len(subjects)]
     notes = [f"{channel} left out: {without[channel]} of {len(subjects)} subjects have none" for channel in partly]
     return common, f" ({'; '.join(notes)})" if notes else ""
+
+
+def without_unlabelled_patients(folder: Folder, subjects: Sequence[Subject]) -> tuple[list[Subject], list[SetAside]]:
+    """The subjects, but for patients without a lesion mask, and these."""
+    kept, set_aside = [], []
+    for subject in subjects:
+        files = subject.files
+        why = None if files.lesion_mask else why_patient(files, folder.participants.get(files.subject, {}))
+        if why is None:
+            kept.append(subject)
+        else:
+            set_aside.append(SetAside(files.id, unlabelled_patient(files, why)))
+    return kept, set_aside
+
+
+def simulation_notes(simulated: Sequence[str], settings: LesionSettings) -> list[str]:
+    """What is said of healthy test subjects that get lesions."""
+    if not simulated or settings.lesion_set.healthy:
+        return []
+    many = len(simulated) > 1
+    return [
+        f"{len(simulated)} test subject{'s' if many else ''} without a lesion mask count{'' if many else 's'} as "
+        "healthy and get simulated lesions, in memory alone, as a map can only be measured where the truth is known; "
+        "`--lesion-set none` leaves healthy ones as they are, `bench predict` shows scans without any truth."
+    ]
 
 
 def split_subjects(
