@@ -56,9 +56,9 @@ def scans_dataset(
     splits, without_split = split_subjects(folders[0], usable[0], settings.seed)
     set_aside += without_split
     if healthy is not None:
-        patients = [subject for subject in splits["test"] if subject.files.lesion_mask]
+        with_lesions = [subject for subject in splits["test"] if subject.files.lesion_mask]
         set_aside += [
-            SetAside(one.id, f"{one.id} has a lesion mask; {healthy.root} is to learn from.") for one in patients
+            SetAside(one.id, f"{one.id} has a lesion mask; {healthy.root} is to learn from.") for one in with_lesions
         ]
         splits["test"], not_tested = test_only(folder, usable[1], splits)
         set_aside += not_tested
