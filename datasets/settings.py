@@ -1,10 +1,12 @@
 """What a user chooses about a dataset; part of every fingerprint, except where folders lie."""
 
+from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from bench.settings import AbsolutePath
+from datasets.channels import Channels
 from datasets.lesions.settings import LesionSettings
 from datasets.shift import shift_text
 
@@ -39,7 +41,16 @@ class ScanSettings(LesionedSettings):
     """For datasets of scans that are read from disk."""
 
     root: AbsolutePath | None = Field(None, description="folder of the scans")
+    channels: Channels | None = Field(
+        None, description="contrasts to use, as T1w,FLAIR; masks lie on the first. None: those that all subjects have"
+    )
     align: Literal["auto", "none", "affine"] = Field(
         "auto",
         description="auto: brains that lie elsewhere than the training brains are aligned to them; affine: all; none",
     )
+
+
+def scans_folder(settings: DatasetSettings) -> Path | None:
+    """The folder that a dataset's scans lie in; None where it has none."""
+    root = getattr(settings, "root", None)
+    return root if isinstance(root, Path) else None

@@ -60,6 +60,12 @@ class TrainingDataOptions:
     table: Annotated[
         Path | None, typer.Option(metavar="FILE", help="CBCL table (dataset cohort).", rich_help_panel=DATA)
     ] = None
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T1w,FLAIR", help="Contrasts to use; those of all subjects if not given.", rich_help_panel=DATA
+        ),
+    ] = None
     align: Annotated[
         Literal["auto", "none", "affine"],
         typer.Option(help="auto: align brains that lie elsewhere than the training brains.", rich_help_panel=DATA),
