@@ -34,6 +34,7 @@ class LesionedSettings(DatasetSettings):
     shift: Annotated[str, AfterValidator(shift_text)] | None = Field(
         None, description="change test images as another scanner would: contrast, noise, blur or bias, or KIND=AMOUNT"
     )
+    harmonise: bool = Field(False, description="bring the grey values of test images to those of training images")
 
 
 class ScanSettings(LesionedSettings):

@@ -96,6 +96,10 @@ class DataOptions(TrainingDataOptions):
             rich_help_panel=DATA,
         ),
     ] = None
+    harmonise: Annotated[
+        bool,
+        typer.Option("--harmonise", help="Grey values of test images as in training images.", rich_help_panel=DATA),
+    ] = False
 
 
 # option -> field of the dataset's settings, where their names differ
