@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from bench.cluster.watcher import watched
 from bench.cores import available_cores
 from bench.errors import BenchError, shortened
 
@@ -76,19 +77,22 @@ def _quiet() -> dict[str, Any]:
 def _own_cluster(ray: Any, cores: int) -> Iterator[None]:
     base = Path(os.environ.get("RAY_TMPDIR", "/tmp"))
     _remove_leftovers(base)
-    folder = tempfile.mkdtemp(prefix=f"{TEMPORARY}{os.getpid()}-", dir=base)
+    folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{os.getpid()}-", dir=base))
     try:
-        ray.init(
-            address="local",
-            num_cpus=cores,
-            include_dashboard=False,
-            object_store_memory=OBJECTS_BYTES,
-            _temp_dir=folder,
-            **_quiet(),
-        )
-        yield
+        with watched(folder):
+            ray.init(
+                address="local",
+                num_cpus=cores,
+                include_dashboard=False,
+                object_store_memory=OBJECTS_BYTES,
+                _temp_dir=str(folder),
+                **_quiet(),
+            )
+            try:
+                yield
+            finally:
+                ray.shutdown()
     finally:
-        ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,8 +1,7 @@
-"""The SLURM script of docs/cluster.md, and the srun of docs/gpu.md, on a SLURM of one node.
+"""The SLURM script of docs/cluster.md, and the srun of docs/gpu.md, on a SLURM of one node, which this test starts.
 
-This test starts it: `apt install slurm-wlm munge`.
-
-python -m pytest -m slow -s tests/robustness/test_slurm.py          # as root
+    apt install slurm-wlm munge
+    python -m pytest -m slow -s tests/robustness/test_slurm.py          # as root
 """
 
 import os
