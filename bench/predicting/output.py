@@ -11,7 +11,7 @@ from datasets import output
 from datasets.scans.names import anat_folder, subject_of
 
 COMMAND = "bench predict"
-IGNORED = "*_anomaly.nii.gz\n*.html\n**/figures/\npredictions.tsv\nset_aside.json\n"  # what BIDS has no name for
+IGNORED = "*_anomaly.nii.gz\n*.html\n**/figures\npredictions.tsv\nset_aside.json\n"  # what BIDS has no name for
 
 
 @dataclass(frozen=True)
