@@ -49,7 +49,7 @@ def found_head(files: SubjectFiles, model: Model, device: str) -> FoundHead:
     template = training_brain(model)
     place = template_to_scan(scan, template)[0] @ template.affine
     brain = preparation.prepare(scan, model.frame, place).brain_mask
-    if brain.sum() * SPACING_MM**3 / 1000 >= model.manifest.space.brain_ml[0]:
+    if round(float(brain.sum()) * SPACING_MM**3 / 1000, 1) >= model.manifest.space.brain_ml[0]:
         return FoundHead(scan, place, head.extraction)
     scan = replace(head, brain_mask=widened(head)).scan()
     return FoundHead(scan, place, f"{head.extraction}, widened by {WIDENED_MM:g} mm")

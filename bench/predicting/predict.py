@@ -1,10 +1,10 @@
 """The command's work: every scan that is not done is answered; a bad one is set aside and stops no other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from pathlib import Path
-from typing import ParamSpec
+from typing import ParamSpec, TypeAlias
 
 from bench.errors import reason, stops_all
 from bench.files import save_nifti
@@ -14,7 +14,7 @@ from bench.predicting.output import Predictions
 from bench.predicting.page import write_page
 from bench.predicting.picture import save_picture
 from bench.predicting.sidecar import read_sidecar
-from bench.reporting import Reporter
+from bench.reporting import Reporter, SilentReporter
 from datasets.scans.alignment import Mode
 from datasets.scans.bids_layout import SubjectFiles
 from datasets.scans.given import given_scans
@@ -31,57 +31,85 @@ class Predicted:
     new: int
 
 
-def predict(
-    scans: Sequence[Path], target: Path, model: Model, fpr: float, align: Mode, device: str, reporter: Reporter
-) -> Predicted:
+@dataclass(frozen=True)
+class Job:
+    """All that is needed to answer a scan, here or in another process.
+
+    fpr: which of the model's thresholds. align: see `bench predict`. device: "cpu" or "cuda".
+    """
+
+    folder: Predictions
+    model: Model
+    fpr: float
+    align: Mode
+    device: str
+
+
+class Answerer:
+    """Answers one scan after another in this process; gives whether it was new, or why it is set aside."""
+
+    def __init__(self, job: Job, reporter: Reporter | None = None) -> None:
+        self.job = job
+        self.reporter = reporter or SilentReporter()
+
+    @cached_property
+    def question(self) -> Question:
+        """Loaded when first needed, which is not at all when every scan is done."""
+        job = self.job
+        return Question(job.model, job.model.detector(job.device, self.reporter), job.fpr, job.align, job.device)
+
+    def __call__(self, files: SubjectFiles) -> bool | str:
+        """Answer a scan that is not done. What stops all scans is raised, and so is what is wrong with the model."""
+        found = _tried(is_done, self.job.folder, files, self.job.model)
+        if found is False:
+            question = self.question
+            return _tried(write_answer, self.job.folder, files, question)
+        return False if found is True else found
+
+
+Answers: TypeAlias = Callable[[Job, Sequence[SubjectFiles]], Iterable[tuple[SubjectFiles, bool | str]]]
+
+
+def predict(scans: Sequence[Path], asked: Job, reporter: Reporter, answers: Answers | None = None) -> Predicted:
     """Predict for all scans.
 
     Args:
         scans: Files and folders.
-        target: Where predictions go; a folder that holds some with the same settings is gone on with.
-        model: Which model.
-        fpr: Which of its thresholds: share of healthy voxels above it.
-        align: Whether scans are aligned to the training brains.
-        device: "cpu" or "cuda".
+        asked: What of them; a folder that holds predictions with the same settings is gone on with.
         reporter: Where progress goes.
+        answers: Answers all scans elsewhere; one after another in this process if None.
 
     Raises:
         BenchError: When nothing can be done at all; a scan that cannot be used is set aside.
     """
-    manifest = model.manifest
-    manifest.threshold(fpr)
-    given = given_scans(scans, manifest.channels, without=target)
-    folder = Predictions(target)
-    folder.begin(
-        {"Model": manifest.name, "Checksum": manifest.checksum, "FalsePositiveRate": fpr, "Align": align}, scans
-    )
+    folder, manifest = asked.folder, asked.model.manifest
+    manifest.threshold(asked.fpr)
+    given = given_scans(scans, manifest.channels, without=folder.path)
+    settings = {"FalsePositiveRate": asked.fpr, "Align": asked.align}
+    folder.begin({"Model": manifest.name, "Checksum": manifest.checksum, **settings}, scans)
     for note in given.notes:
         reporter.say(note)
     set_aside = {}
     for one in given.set_aside:
         set_aside[one.id] = one.reason
         reporter.say(f"{one.id} is set aside: {one.reason}")
-
-    @cache  # loaded when first needed, which is not at all when every scan is done
-    def question() -> Question:
-        return Question(model, model.detector(device, reporter), fpr, align, device)
-
+    if answers is None:
+        answerer = Answerer(asked, reporter)
+        answered_scans: Iterable[tuple[SubjectFiles, bool | str]] = ((one, answerer(one)) for one in given.subjects)
+    else:
+        answered_scans = answers(asked, given.subjects)
     done, new = [], 0
     with reporter.task("predicting", len(given.subjects)) as tick:
-        for files in given.subjects:
-            found = _tried(is_done, folder, files, model)
-            if found is False:
-                asked = question()  # what is wrong with the model is wrong with every scan
-                found = _tried(write_answer, folder, files, asked)
-                new += found is True
+        for files, found in answered_scans:
             if isinstance(found, str):
                 set_aside[files.id] = found
                 reporter.say(f"{files.id} is set aside: {found}")
             else:
                 done.append(files.id)
+                new += found
             tick(note=files.id)
     folder.note_set_aside(set_aside)
-    write_page(folder, manifest, fpr, set_aside)
+    write_page(folder, manifest, asked.fpr, set_aside)
     return Predicted(tuple(done), set_aside, new)
 
 

@@ -50,9 +50,9 @@ def scans_dataset(
     usable = []
     for each in folders:
         subjects, unusable = usable_subjects(each, channels, cache_folder)
-        subjects, patients = without_unlabelled_patients(each, subjects)
+        subjects, unlabelled = without_unlabelled_patients(each, subjects)
         usable.append(subjects)
-        set_aside += unusable + patients
+        set_aside += unusable + unlabelled
     splits, without_split = split_subjects(folders[0], usable[0], settings.seed)
     set_aside += without_split
     if healthy is not None:

@@ -2,10 +2,15 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from bench.models.manifest import read_manifest
 from bench.predicting.sidecar import read_sidecar
@@ -151,3 +156,66 @@ def test_a_model_that_was_changed_is_refused(made, patient, tmp_path):
     answer = invoke("predict", patient, tmp_path / "other", "--model", copy)
     assert answer.exit_code == 2 and "its checksum differs" in answer.output
     assert not (tmp_path / "other").exists()
+
+
+def test_what_is_written_is_valid_bids(made, patient, tmp_path):
+    validator = Path(sys.executable).with_name("bids-validator-deno")
+    if not validator.exists():
+        pytest.skip("bids-validator-deno is not installed")
+    bad = write(tmp_path / "bad.nii.gz", np.zeros((4, 4, 4), np.float32))
+    assert made.predict(patient, bad, tmp_path / "out").exit_code == 1
+    found = subprocess.run([validator, "--json", tmp_path / "out"], capture_output=True, text=True, check=False)
+    issues = json.loads(found.stdout)["issues"]["issues"]
+    assert [one for one in issues if one["severity"] == "error"] == []
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="the extra `cluster` is not installed")
+def test_workers_of_a_cluster_write_what_one_process_does(made, patient, tmp_path):
+    bad = write(tmp_path / "bad.nii.gz", np.zeros((4, 4, 4), np.float32))
+    alone = made.predict(patient, made.scans, bad, tmp_path / "alone")
+    together = made.predict(patient, made.scans, bad, tmp_path / "together", "--cluster", "local")
+    assert (alone.exit_code, together.exit_code) == (1, 1), together.output
+    assert "sub-bad is set aside" in together.output and "9 scans predicted;" in together.output
+    maps = {path: content for path, content in files(tmp_path / "alone").items() if path.name.endswith(".nii.gz")}
+    assert len(maps) == 18 and maps.items() <= files(tmp_path / "together").items()
+    again = made.predict(patient, made.scans, bad, tmp_path / "together", "--cluster", "local")
+    assert "9 scans predicted, 9 of them before;" in again.output
+
+
+def test_a_whole_head_is_found_laid_and_given_back_on_its_own_grid(made, tmp_path, monkeypatch):
+    """A brain in a skull, moved and enlarged; deepbet and registration, which have tests of their own, are told."""
+    image = brain(100)
+    inside = np.any([brain(k) > 0 for k in (*range(8), 100)], axis=0)  # no smaller than any training brain
+    head = np.where(inside, image, 700 + np.random.default_rng(0).normal(0, 50, image.shape)).astype(np.float32)
+    moved = np.diag([1.1, 1.1, 1.1, 1])
+    moved[:3, 3] = (40, -30, 20)
+    path = write(tmp_path / "head.nii.gz", head, moved @ AFFINE)
+    monkeypatch.setattr("datasets.preparing.heads.found_brain", lambda *_: inside)
+    monkeypatch.setattr("datasets.preparing.heads.extraction_name", lambda: "told")
+    monkeypatch.setattr("datasets.preparing.heads.check_volume", lambda *_: None)
+    monkeypatch.setattr("bench.predicting.head.template_to_scan", lambda scan, template: (moved, 1.0))
+    answer = made.predict(path, tmp_path / "out")
+    assert answer.exit_code == 0, answer.output
+    sidecar = read_sidecar(tmp_path / "out/sub-head/anat/sub-head_desc-anomaly_mask.json")
+    assert (sidecar.brain_mask, sidecar.alignment.why) == ("told", "a whole head")
+    found = nibabel.load(tmp_path / "out/sub-head/anat/sub-head_anomaly.nii.gz")
+    assert np.allclose(found.affine, moved @ AFFINE) and found.shape == head.shape
+    assert made.predict(write(tmp_path / "same" / "head.nii.gz", image), tmp_path / "same/out").exit_code == 0
+    prepared = volume(tmp_path / "same/out/sub-head/anat/sub-head_anomaly.nii.gz")
+    inside &= image > 0
+    assert np.corrcoef(np.asarray(found.dataobj)[inside], prepared[inside])[0, 1] > 0.999
+
+
+def test_a_mask_narrower_than_the_training_brains_is_widened_by_2_mm(made, tmp_path, monkeypatch):
+    image = brain(100)
+    narrow = ndimage.binary_erosion(image > 0, iterations=2)
+    head = np.where(image > 0, image, np.random.default_rng(0).normal(700, 50, image.shape)).astype(np.float32)
+    path = write(tmp_path / "head.nii.gz", head)
+    monkeypatch.setattr("datasets.preparing.heads.found_brain", lambda *_: narrow)
+    monkeypatch.setattr("bench.predicting.head.template_to_scan", lambda scan, template: (np.eye(4), 1.0))
+    monkeypatch.setattr("datasets.preparing.heads.check_volume", lambda *_: None)
+    assert made.predict(path, tmp_path / "out").exit_code == 0
+    sidecar = read_sidecar(tmp_path / "out/sub-head/anat/sub-head_desc-anomaly_mask.json")
+    assert sidecar.brain_mask.endswith("widened by 2 mm")
+    expected = ndimage.binary_dilation(narrow).sum() * 0.008
+    assert sidecar.volumes.brain_ml == pytest.approx(expected, abs=0.06)
