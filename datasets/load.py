@@ -3,10 +3,14 @@
 from pathlib import Path
 
 from datasets.dataset import Dataset
-from datasets.settings import DatasetSettings
+from datasets.settings import DatasetSettings, LesionedSettings
+from datasets.shift import parsed_shift, shifted_dataset
 from datasets.sources import source_of
 
 
 def load_dataset(settings: DatasetSettings, cache_folder: Path) -> Dataset:
     """The dataset whose settings these are. BenchError when it cannot be loaded."""
-    return source_of(settings).load(settings, cache_folder)
+    dataset = source_of(settings).load(settings, cache_folder)
+    if isinstance(settings, LesionedSettings) and settings.shift:
+        return shifted_dataset(dataset, parsed_shift(settings.shift), settings.seed)
+    return dataset

@@ -68,6 +68,10 @@ WorkspaceFolder = Annotated[
         parser=lambda given: given if isinstance(given, Workspace) else Workspace(Path(given)),
     ),
 ]
+ChannelNames = Annotated[
+    str | None,
+    typer.Option("--channels", metavar="T1w,FLAIR", help="Contrasts to use, parted by commas; all if not given."),
+]
 DEFAULT_WORKSPACE = Workspace(Path(".bench"))
 
 
@@ -176,6 +180,15 @@ def chosen_protocol(name: str) -> "Protocol":
         return protocol(name)
     except ValueError as error:
         raise BenchError(str(error)) from error
+
+
+def chosen_channels(given: str | None) -> tuple[str, ...] | None:
+    """The channels of that option, None where it is not given; BenchError for others than there are."""
+    if given is None:
+        return None
+    from datasets import channels
+
+    return channels.chosen_channels(given)
 
 
 def set_up_processor(threads: int | None) -> None:

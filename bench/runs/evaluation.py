@@ -24,6 +24,7 @@ from bench.runs.workspace import ResultsLayout
 from datasets.dataset import Dataset
 from metrics.definitions.standard import METRICS
 from metrics.evaluate import evaluate_case
+from metrics.image_score import image_score
 from metrics.metric import Metric
 from metrics.protocol import Protocol
 
@@ -154,9 +155,11 @@ class Evaluation:
         if found is None or threshold not in (None, found.threshold):
             found = self._new(index, threshold, self.metrics)
             save_result(path, found)
-        elif lacking := [metric for metric in self.metrics if metric.name not in found.metrics]:
+        elif (lacking := [metric for metric in self.metrics if metric.name not in found.metrics]) or (
+            found.image_score is None  # results of earlier versions have none
+        ):
             more = self._new(index, found.threshold, lacking)
-            found = found.model_copy(update={"metrics": found.metrics | more.metrics})
+            found = found.model_copy(update={"metrics": found.metrics | more.metrics, "image_score": more.image_score})
             save_result(path, found)
         return found
 
@@ -176,6 +179,7 @@ class Evaluation:
             threshold=evaluation.threshold,
             metrics=evaluation.metrics,
             lesions=evaluation.lesions,
+            image_score=image_score(anomaly_map, case.brain_mask),
             runtime_s=took.runtime_s if (took := self.folder.scored(case.id)) else None,
         )
 

@@ -8,11 +8,11 @@ from bench.runs.bench import Bench
 from bench.runs.choice import Choice, ChosenMethod
 from bench.runs.datasets import opened_dataset, remember_dataset
 from bench.runs.evaluation import evaluate_and_track, evaluation_in_background
-from bench.runs.run_folder import Record, RunFolder, digest
+from bench.runs.run_folder import Record, RunFolder, describe_maps, digest
 from bench.runs.scoring import ScoringJob, score_unfinished, score_validation
 from bench.runs.source import has_changed, source_hash
 from datasets.dataset import Dataset
-from datasets.settings import DatasetSettings
+from datasets.settings import DatasetSettings, scans_folder
 from metrics.protocol import Protocol
 
 
@@ -47,6 +47,7 @@ def run(
             if again:
                 folder.forget_scores()
             results.append(run_method(bench, method, folder, dataset, protocol))
+            describe_maps(folder, dataset, scans_folder(dataset_settings))
             tick(note=method.label)
     return results
 
