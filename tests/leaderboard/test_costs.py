@@ -37,7 +37,7 @@ def test_seeds_are_taken_together(make_run):
 def test_a_new_column_is_one_line(make_run, monkeypatch):
     columns = (*COSTS, CostColumn("seed", "seeds", "highest", max, digits=1))
     drawing = ("grid", "frame", "table", "formats.json_table")
-    for module in (*(f"leaderboard.{name}" for name in drawing), "bench.runs.tracking"):
+    for module in (*(f"leaderboard.{name}" for name in drawing), "bench.runs.mlflow_run"):
         monkeypatch.setattr(f"{module}.COSTS", columns)
     run = make_run("a", tpr=[0.5], seed=4)
     table = build_table([run])

@@ -1,6 +1,7 @@
 """A real MLflow server behind an address with a password, and its page of a run."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -44,12 +45,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command += ["--backend-store-uri", f"sqlite:///{place}/mlflow.db", "--artifacts-destination", str(place / "files")]
     environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
     with (place / "log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=place)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=place, start_new_session=True)
     try:
-        _wait(f"http://127.0.0.1:{port}/health", process, place / "log")
+        _wait(f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get?experiment_id=0", process, place / "log")
         yield f"127.0.0.1:{port}"
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGKILL)  # with its workers
         process.wait(timeout=30)
 
 
@@ -57,7 +58,7 @@ def _wait(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     for _ in range(240):
         assert process.poll() is None, log.read_text()
         try:
-            urllib.request.urlopen(address, timeout=1)
+            urllib.request.urlopen(address, timeout=60)
             return
         except OSError:
             time.sleep(0.5)
