@@ -25,6 +25,7 @@ class CaseResult(BaseModel):
     threshold: float | None
     metrics: dict[str, float | None]
     lesions: list[tuple[float, bool]] = []
+    image_score: float | None = Field(None, description="of the map as a whole: mean of its top 1 % inside the brain")
     runtime_s: float | None = Field(None, ge=0, description="scoring only, data loading and metrics excluded")
 
 

@@ -33,6 +33,7 @@ from bench.seeds import derived_seed
 from datasets.case import Case, Cases, FloatArray
 from datasets.dataset import Dataset
 from datasets.load import load_dataset
+from datasets.settings import SIZE_OF_PRESET
 from datasets.sources import dataset_settings
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.score_model import ScoreModel
@@ -44,12 +45,12 @@ from metrics.protocol import protocol
 
 METRICS = ("average_precision", "hd99_vox", "msd_vox", "tpr", "ppv")
 ROWS: dict[str, dict[str, Any]] = {  # name -> settings of the patch density beside the preset's
-    "norm": {},
-    "mean": {"features": "mean"},
+    "norm": {"features": "norm"},
+    "mean": {"features": "mean", "mean_sizes": [3]},
     "mean 5": {"features": "mean", "mean_sizes": [5]},
     "means 1 3 5": {"features": "mean", "mean_sizes": [1, 3, 5]},
     "means 3 5 9": {"features": "mean", "mean_sizes": [3, 5, 9]},
-    "norm+mean": {"features": "norm+mean"},
+    "norm+mean": {"features": "norm+mean", "mean_sizes": [3]},
     "norm+means 3 5": {"features": "norm+mean", "mean_sizes": [3, 5]},
 }
 
@@ -58,7 +59,7 @@ def main() -> None:
     chosen = arguments()
     set_up_processor(chosen.threads)
     device = chosen_device(chosen.device)
-    data = {"preset": chosen.preset} if chosen.root is None else {"root": chosen.root}
+    data = {"cohort_size": SIZE_OF_PRESET[chosen.preset]} if chosen.root is None else {"root": chosen.root}
     datasets = {
         lesions: load_dataset(
             dataset_settings(chosen.dataset, data | {"lesions": {"set": lesions, "atlas": chosen.atlas}}),

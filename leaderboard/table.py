@@ -15,6 +15,7 @@ import numpy as np
 from bench.results import RunResult
 from leaderboard import statistics
 from leaderboard.costs import COSTS
+from leaderboard.detection import detection_of, detection_text
 from leaderboard.frame import rows_frame
 from leaderboard.known_metrics import NOT_INSTALLED, to_show
 from leaderboard.ranking import ranked
@@ -118,7 +119,12 @@ def build_table(
         rows=rows,
         paper_rows=paper_rows,
         paper_source=source,
-        notes=(*([HEALTHY_ORACLE] if healthy and newest.oracle else []), *_notes(rows, others), *_metric_notes(shown)),
+        notes=(
+            *([HEALTHY_ORACLE] if healthy and newest.oracle else []),
+            *_notes(rows, others),
+            *_detection_notes(entries(on_board)),
+            *_metric_notes(shown),
+        ),
     )
 
 
@@ -204,6 +210,16 @@ def _paper_rows(metrics: Sequence[Metric]) -> tuple[tuple[Row, ...], str | None]
 
 def _metric_notes(metrics: Sequence[Metric]) -> list[str]:
     return [f"{metric.name} is {metric.description}." for metric in metrics if metric.description == NOT_INSTALLED]
+
+
+def _detection_notes(found: Sequence[Entry]) -> list[str]:
+    """How well each method tells patients from healthy test subjects, where there are both."""
+    known = [(one.label, text) for one in found if (text := detection_of([run for run in one.runs if run.cases]))]
+    return [
+        f"{label}: AUROC of patients against healthy test subjects, by the mean of the top 1 % of the map: "
+        f"{detection_text(text)}."
+        for label, text in known
+    ]
 
 
 def _notes(rows: Sequence[Row], others: Sequence[Board]) -> list[str]:

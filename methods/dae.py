@@ -9,19 +9,22 @@ from scipy import ndimage
 
 from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.parts.denoiser import Denoiser, DenoiserConfig
-from methods.parts.difference import difference_map
-from methods.parts.healthy import HealthyMean, RelativeConfig, RelativeMaps
+from methods.parts.difference import residual_map
+from methods.parts.healthy import HealthyMean, RelativeMaps, ResidualConfig
 from methods.parts.images import brain_box
 
 
-class DAEConfig(RelativeConfig):
+class DAEConfig(ResidualConfig):
     """Settings of the method."""
 
-    not_in_raw_map: ClassVar[frozenset[str]] = RelativeConfig.not_in_raw_map | {"denoiser"}
+    not_in_raw_map: ClassVar[frozenset[str]] = ResidualConfig.not_in_raw_map | {"denoiser"}
 
     denoiser: DenoiserConfig = Field(DenoiserConfig(), description="network, noise and training")
     median_voxels: int = Field(
-        5, ge=1, le=15, description="edge of the median filter of the error; 1: none (ours: as Kascenas et al. have)"
+        5,
+        ge=1,
+        le=15,
+        description="edge of the median of absolute errors; 1: none (ours: as Kascenas et al. have)",
     )
 
 
@@ -60,8 +63,8 @@ def denoising_difference(config: DAEConfig, denoiser: Denoiser, seed: int, case:
     image = torch.from_numpy(case.image[(slice(None), *box)])
     denoised = denoiser.denoised(denoiser.padded(image[None]))[0].cpu().numpy()
     x, y, z = image.shape[1:]
-    difference = difference_map(case, box, denoised[:, :x, :y, :z])
-    if config.median_voxels > 1:
+    difference = residual_map(case, box, denoised[:, :x, :y, :z], config.signed_mm)
+    if config.signed_mm is None and config.median_voxels > 1:
         difference = ndimage.median_filter(difference, config.median_voxels)
     return np.where(case.brain_mask, difference, np.float32(0))
 

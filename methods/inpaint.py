@@ -13,15 +13,15 @@ from methods.diffusion.sampler import Hold, SamplerConfig, in_batches, sample, u
 from methods.diffusion.sampling_runs import brain_image, case_generator, check_level, score_of
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
-from methods.parts.difference import difference_map
-from methods.parts.healthy import HealthyMean, RelativeConfig, RelativeMaps
+from methods.parts.difference import residual_map
+from methods.parts.healthy import HealthyMean, RelativeMaps, ResidualConfig
 from methods.parts.smoothing import blurred_inside
 
 
-class InpaintConfig(RelativeConfig):
+class InpaintConfig(ResidualConfig):
     """Settings of the inpainting. Each default says whose value it is."""
 
-    not_in_raw_map: ClassVar[frozenset[str]] = RelativeConfig.not_in_raw_map | {"runs_at_once"}
+    not_in_raw_map: ClassVar[frozenset[str]] = ResidualConfig.not_in_raw_map | {"runs_at_once"}
 
     score_model: ScoreModelConfig = Field(ScoreModelConfig(), description="the diffusion model")
     sampler: SamplerConfig = Field(
@@ -95,7 +95,7 @@ def inpainting_difference(config: InpaintConfig, model: ScoreModel, seed: int, c
         sampled = sample(score_of(model), start, levels, config.sampler, generator, hold)
         total += (sampled * hidden).sum(dim=0)
         times_hidden += hidden.sum(dim=(0, 1))
-    return difference_map(case, box, (total / times_hidden).cpu().numpy())
+    return residual_map(case, box, (total / times_hidden).cpu().numpy(), config.signed_mm)
 
 
 class HealthyInpainting(HealthyMean[InpaintConfig, ScoreModel]):

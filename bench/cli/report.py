@@ -8,6 +8,7 @@ import typer
 from bench.cli import options
 from bench.cli.app import command
 from bench.cli.options import DEFAULT_WORKSPACE, BoardOptions
+from bench.cli.sharing import read_submissions
 from bench.cli.tables import MetricNames, read_runs
 
 
@@ -20,6 +21,10 @@ def report(
         int | None, typer.Option(min=0, help="Pages for the first N cases of each dataset; all if not given.")
     ] = None,
     metric: MetricNames = None,
+    submissions: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Pages of the results in this folder, each verified; not of a workspace's."),
+    ] = None,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Make pages of finished runs: boards, figures, methods, cases with their maps.
@@ -32,7 +37,8 @@ def report(
 
     check_output(output, single_file)
     with reporter() as view:
-        sources = Sources(workspace, read_runs(workspace), view, metric, cases)
+        runs = read_submissions(submissions, workspace) if submissions else read_runs(workspace)
+        sources = Sources(workspace, runs, view, metric, cases)
         written = write_report(make_report(sources, board.choice()), output, single_file)
     first = written[0]
     typer.echo(f"wrote {len(written)} files, {sizes(written):.1f} MB; open {first}")

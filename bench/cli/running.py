@@ -39,7 +39,8 @@ def run(
     workspace.remove_leftovers()
     with reporter() as view, where.backend(methods.threads) as backend:
         place = workspace.absolute() if where.cluster else workspace
-        bench = Bench(place, view, evaluation.workers, evaluation.chosen_metrics(), backend)
+        metrics = evaluation.chosen_metrics()
+        bench = Bench(place, view, evaluation.workers, metrics, backend, evaluation.log_subject_ids)
         results = run(bench, choice, settings, protocol, again)
     print_runs(results, bench)
     options.exit_unless_complete(results)

@@ -11,6 +11,7 @@ from bench.errors import BenchError
 from bench.results import RunResult
 from bench.runs.bench import Bench
 from leaderboard.format import Page, View
+from leaderboard.groups import By, GroupRow, render_groups
 from leaderboard.render import FORMATS, render
 from leaderboard.table import Table, build_table
 
@@ -39,6 +40,12 @@ def print_page(page: Page, format: str) -> None:
         raise BenchError(f"--format {format} is for boards: take rich, markdown, latex or html here.")
     color, width = terminal_style()
     typer.echo(write_page(page, View(color=color, width=width)), nl=False)
+
+
+def print_groups(table: Table, rows: Sequence[GroupRow], by: By, format: str) -> None:
+    """Print a table by groups of test subjects, likewise."""
+    color, width = terminal_style()
+    typer.echo(render_groups(table, rows, by, format, View(color=color, width=width)), nl=False)
 
 
 def terminal_style() -> tuple[bool, int | None]:

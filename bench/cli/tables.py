@@ -12,8 +12,12 @@ from bench.cli.options import DEFAULT_WORKSPACE, BoardOptions
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.results import RunResult
     from bench.runs.workspace import Workspace
+    from leaderboard.groups import By
+    from leaderboard.table import Table
 
 MetricNames = Annotated[list[str] | None, typer.Option("--metric", help="Metric to show; repeatable.")]
 
@@ -50,6 +54,10 @@ def leaderboard(
         ),
     ] = None,
     all_boards: Annotated[bool, typer.Option("--all", help="Put all boards beside each other.")] = False,
+    by: Annotated[
+        Literal["sex", "age", "scanner", "lesion-volume"] | None,
+        typer.Option(help="By groups of test subjects, as participants.tsv or their lesions tell."),
+    ] = None,
     separator: Separator = None,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
@@ -65,8 +73,25 @@ def leaderboard(
     from bench.cli.summary import print_table
     from leaderboard.table import build_table
 
-    table = build_table(list(read_runs(workspace).values()), board.choice(), metric, paper)
-    print_table(table, format, statistics, costs, separator)
+    runs = list(read_runs(workspace).values())
+    table = build_table(runs, board.choice(), metric, paper)
+    if by is None:
+        print_table(table, format, statistics, costs, separator)
+        return
+    if paper or statistics or costs:
+        raise BenchError("--by is a table of its own: leave --paper, --statistics and --costs out.")
+    _print_by(workspace, table, runs, by, format)
+
+
+def _print_by(workspace: "Workspace", table: "Table", runs: "Sequence[RunResult]", by: "By", format: str) -> None:
+    from bench.cli.summary import print_groups
+    from bench.runs.datasets import reopened_dataset
+    from leaderboard.groups import group_rows
+
+    # what is known of subjects stays with their data, and is in no result
+    place = workspace.dataset(table.dataset, table.dataset_fingerprint)
+    known = {} if by == "lesion-volume" else reopened_dataset(workspace, place).participants
+    print_groups(table, group_rows(table, runs, by, known), by, format)
 
 
 def _print_over(
@@ -174,12 +199,6 @@ def figure(
 
 def read_runs(workspace: "Workspace") -> "dict[Path, RunResult]":
     """run.json -> the run. One that cannot be read is said and left out."""
-    from bench.results import load_run
+    from bench.runs.finished import finished_runs
 
-    runs = {}
-    for path in workspace.run_files():
-        try:
-            runs[path] = load_run(path)
-        except BenchError as problem:
-            tell(f"left out: {problem}")
-    return runs
+    return finished_runs(workspace, tell)

@@ -232,9 +232,11 @@ def with_healthy_scans(
         raise BenchError(
             f"The model does not give the maps of {folder.path} again: its code has changed; run it with --again."
         )
-    for case in cases:
-        if case.id not in {one.id for one in known}:
-            score_into(folder, FittedDetector(detector, (), 0.0, 0.0), case, "validation")
+    with bench.reporter.task("scoring healthy validation cases", len(cases)) as tick:
+        for case in cases:
+            if not folder.validation_path(case.id).exists():
+                score_into(folder, FittedDetector(detector, (), 0.0, 0.0), case, "validation")
+            tick(note=case.id)
     maps = [np.asarray(load_map(folder.validation_path(case.id)), dtype=np.float32) for case in cases]
     brains = [case.brain_mask for case in cases]
     thresholds = []

@@ -12,6 +12,7 @@ from bench.machine.version import versions
 from bench.models.card import median
 from bench.models.marking import marked
 from bench.models.model import Model
+from bench.predicting.head import FoundHead, found_head, is_whole_head
 from bench.predicting.sidecar import (
     AlignmentFacts,
     ImageScore,
@@ -51,12 +52,14 @@ class Question:
     """What is asked of every scan.
 
     detector: the model's, ready to score. fpr: which of the model's thresholds. align: see `bench run`.
+    device: "cpu" or "cuda", of what finds the brain in a whole head.
     """
 
     model: Model
     detector: Detector
     fpr: float
     align: Mode
+    device: str = "cpu"
 
 
 def stamp_of(files: SubjectFiles, channels: tuple[str, ...]) -> str:
@@ -69,9 +72,10 @@ def answered(files: SubjectFiles, question: Question) -> Answer:
     start = time.perf_counter()
     manifest = question.model.manifest
     stamp = stamp_of(files, manifest.channels)
-    scan = read_scan(files, manifest.channels)
+    head = found_head(files, question.model, question.device) if is_whole_head(files, manifest.channels[0]) else None
+    scan = head.scan if head else read_scan(files, manifest.channels)
     check_contrast(scan, files)
-    place, how, why = alignment(scan, question)
+    place, how, why = alignment(scan, question, head)
     case = preparation.prepare(scan, question.model.frame, place)
     anomaly_map, _ = timed_map(question.detector, case)
     threshold = manifest.threshold(question.fpr)
@@ -87,6 +91,7 @@ def answered(files: SubjectFiles, question: Question) -> Answer:
         threshold=ThresholdFacts(
             value=threshold.value, false_positive_rate=question.fpr, post_processing=manifest.post_processing
         ),
+        brain_mask=head.brain_from if head else files.brain_mask.name if files.brain_mask else "extracted before",
         alignment=AlignmentFacts(how=how, why=why, box_to_scan=np.round(case.affine, 4).tolist()),
         volumes=volumes(mask, scan, median(threshold.healthy_ml)),
         image_score=ImageScore(
@@ -129,16 +134,23 @@ def check_contrast(scan: Scan, files: SubjectFiles) -> None:
             )
 
 
-def alignment(scan: Scan, question: Question) -> tuple[Affine | None, Literal["none", "affine", "failed"], str]:
-    """Where the model's box lies for this scan, if it is not where the scan says; how that was found, and why."""
+def alignment(
+    scan: Scan, question: Question, head: FoundHead | None
+) -> tuple[Affine | None, Literal["none", "affine", "failed"], str]:
+    """Where the model's box lies for this scan, if it is not where the scan says; how that was found, and why.
+
+    A whole head lies where the scanner had it, which is never where brains on a template lie.
+    """
     home = question.model.home
     brain = preparation.extent(scan.brain_mask, scan.affine)
     if question.align == "none":
         return None, "none", "not asked for"
     if question.align == "auto" and home is None:
         return None, "none", "the training scans share no space"
-    if question.align == "auto" and home is not None and not lies_elsewhere(brain, home):
+    if question.align == "auto" and home is not None and not (head or lies_elsewhere(brain, home)):
         return None, "none", "the brain lies where the training brains lie"
+    if head is not None:
+        return head.place, "affine", "asked for" if question.align == "affine" else "a whole head"
     place = registration.aligned_box(scan, question.model.frame, question.model.mean_brain)
     if place is None:
         return None, "failed", "no registration makes it more like the training brains; the scan stays where it lies"

@@ -52,7 +52,9 @@ def predict(
     manifest.threshold(fpr)
     given = given_scans(scans, manifest.channels, without=target)
     folder = Predictions(target)
-    folder.begin({"Model": manifest.name, "Checksum": manifest.checksum, "FalsePositiveRate": fpr, "Align": align})
+    folder.begin(
+        {"Model": manifest.name, "Checksum": manifest.checksum, "FalsePositiveRate": fpr, "Align": align}, scans
+    )
     for note in given.notes:
         reporter.say(note)
     set_aside = {}
@@ -62,7 +64,7 @@ def predict(
 
     @cache  # loaded when first needed, which is not at all when every scan is done
     def question() -> Question:
-        return Question(model, model.detector(device, reporter), fpr, align)
+        return Question(model, model.detector(device, reporter), fpr, align, device)
 
     done, new = [], 0
     with reporter.task("predicting", len(given.subjects)) as tick:
@@ -103,8 +105,8 @@ def write_answer(folder: Predictions, files: SubjectFiles, question: Question) -
     """Write all that there is of one scan, the sidecar last; gives True."""
     answer = answered(files, question)
     folder.sidecar_path(files.id).unlink(missing_ok=True)  # of other files that were called so
-    save_nifti(folder.map_path(files.id), answer.anomaly_map, answer.scan.affine)
-    save_nifti(folder.mask_path(files.id), answer.mask, answer.scan.affine)
+    save_nifti(folder.map_path(files.id), answer.anomaly_map, answer.scan.affine, answer.scan.space)
+    save_nifti(folder.mask_path(files.id), answer.mask, answer.scan.affine, answer.scan.space)
     save_picture(answer, question.model.manifest, folder.picture_path(files.id))
     answer.sidecar.save(folder.sidecar_path(files.id))
     return True

@@ -63,11 +63,14 @@ class Sidecar(_Facts):
     """All of it. stamp: of the files that went in, by which a later command sees whether they are still the same."""
 
     type: Literal["Lesion"] = "Lesion"
+    description: str = "What is unusual to a model of healthy brains; no diagnosis, and no lesion that anybody drew."
+    spatial_reference: str = "orig"
     id: str
     sources: list[str] = Field(description="names of the files that went in")
     channels: list[str]
     model: ModelFacts
     threshold: ThresholdFacts
+    brain_mask: str = Field("", description="where it comes from: a file, a background removed before, deepbet")
     alignment: AlignmentFacts
     volumes: VolumeFacts
     image_score: ImageScore

@@ -51,9 +51,9 @@ def fit_methods(
             fitted = fitted_detector(method, dataset, bench.store, bench.reporter, compute, together)
             parts.update({part.component.key: part for part in fitted.parts})
         except Skipped as why_not:
-            skipped[method.name] = str(why_not)
+            skipped[method.label] = str(why_not)
         except Exception as error:
             if stops_all(error):
                 raise
-            failed[method.name] = reason(error)
+            failed[method.label] = reason(error)
     return Fits(tuple(parts.values()), failed, skipped)

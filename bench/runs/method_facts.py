@@ -89,6 +89,15 @@ def _cards(workspace: Workspace) -> Iterator[tuple[str, Card]]:
                 continue  # a damaged part is no part of a report; the run that needs it says so
 
 
+def cards_of(workspace: Workspace, run: RunResult) -> dict[str, Card]:
+    """Name -> card of the trained parts that a run used; a number is put to a name that several have."""
+    found: dict[str, Card] = {}
+    for card in {card.key: card for _, card in _cards(workspace) if _belongs(card, run)}.values():
+        same = sum(one.component == card.component for one in found.values())
+        found[f"{card.component}-{same + 1}" if same else card.component] = card
+    return found
+
+
 def _belongs(card: Card, run: RunResult) -> bool:
     """Whether a part was trained with the settings of this run, on its dataset, with its seed."""
     if card.dataset != run.dataset or card.seed != run.seed:

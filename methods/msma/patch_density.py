@@ -101,7 +101,7 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
                 shape=self.shape,
                 mean=mean,
                 sd=sd,
-                summary=self.patches(case, features[index]).summary,
+                summary=self.patches(case, features[index].to(self.model.device)).summary.cpu(),
                 cases=train if self.config.embedding_features else None,
                 index=index,
             )
@@ -206,9 +206,10 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
 def local_moments(config: PatchDensityConfig, features: list[Tensor], context: FitContext) -> Moments:
     """Healthy mean and standard deviation around each place."""
     shape = context.train[0].brain_mask.shape
-    moments = LocalMoments(config.are_norms(len(context.channels)), shape)
+    moments = LocalMoments(config.are_norms(len(context.channels)), shape, context.device)
     for case, values in zip(context.train, features, strict=True):
-        moments.add(spread(values, torch.from_numpy(case.brain_mask)), case.brain_mask)
+        mask = torch.from_numpy(case.brain_mask).to(context.device)
+        moments.add(spread(values.to(context.device), mask), case.brain_mask)
     return Moments(*moments.finish(config.smoothing_voxels))
 
 

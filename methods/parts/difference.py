@@ -4,6 +4,7 @@ import numpy as np
 
 from datasets.case import Case, FloatArray
 from methods.parts.images import Box
+from methods.parts.smoothing import blurred_inside
 
 
 def difference_map(case: Case, box: Box, reconstruction: FloatArray) -> FloatArray:
@@ -12,6 +13,21 @@ def difference_map(case: Case, box: Box, reconstruction: FloatArray) -> FloatArr
     reconstruction: (C, x, y, z) of the box.
     """
     return map_of_box(case, box, np.abs(case.image[(slice(None), *box)] - reconstruction).sum(axis=0))
+
+
+def residual_map(case: Case, box: Box, reconstruction: FloatArray, signed_mm: float | None) -> FloatArray:
+    """`difference_map`; or with a number the signed differences, blurred inside the brain: (C, X, Y, Z) float32.
+
+    The sign lets noise cancel in the blur before a value is taken for large; a lesion's own difference, which has one
+    sign, stays. reconstruction: (C, x, y, z) of the box. signed_mm: sigma of the blur.
+    """
+    if signed_mm is None:
+        return difference_map(case, box, reconstruction)
+    inside = case.brain_mask.astype(np.float32)
+    residual = np.zeros_like(case.image)
+    residual[(slice(None), *box)] = case.image[(slice(None), *box)] - reconstruction
+    blurred = blurred_inside(residual, inside, signed_mm / np.array(case.spacing_mm)) if signed_mm else residual
+    return np.asarray(blurred * inside, dtype=np.float32)
 
 
 def map_of_box(case: Case, box: Box, values: FloatArray) -> FloatArray:

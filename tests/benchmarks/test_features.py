@@ -18,7 +18,7 @@ from methods.diffusion.tiny import tiny_score_model
 from methods.msma.patch_density import PatchDensity
 from methods.spatial_msma import SpatialMSMA
 
-FEW = ["patches.steps=3", "patches.patches_per_step=64", "patches.images_per_step=2"]
+FEW = ["patches.noise_levels=2", "patches.steps=3", "patches.patches_per_step=64", "patches.images_per_step=2"]
 
 
 def test_a_row_is_the_method_with_these_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_the_same_seed_gives_the_same_table(tmp_path):
     do_run(tmp_path / "a", "random", "zscore")
     do_run(tmp_path / "b", "random", "zscore")
     assert tables(tmp_path / "a") == tables(tmp_path / "b")
-    do_run(tmp_path / "c", "random", seed=1)
+    do_run(tmp_path / "c", "random", seeds=(1,))
     assert tables(tmp_path / "c") != tables(tmp_path / "a")[:1]
 
 
