@@ -1,6 +1,7 @@
-"""The SLURM script of docs/cluster.md, and the srun of docs/gpu.md, on a SLURM of one node, which this test starts.
+"""The SLURM script of docs/cluster.md, and the srun of docs/gpu.md, on a SLURM of one node.
 
-apt install slurm-wlm munge
+This test starts it: `apt install slurm-wlm munge`.
+
 python -m pytest -m slow -s tests/robustness/test_slurm.py          # as root
 """
 
