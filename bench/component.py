@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar
 
 from bench.interface import refuse_old_interface
 from bench.reporting import Reporter, Tick
+from bench.settings import GrowingSettings
 from bench.together import Compute, Together
 from datasets.case import Cases
 
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     import torch
 
 
-class ComponentConfig(BaseModel):
+class ComponentConfig(GrowingSettings):
     """Settings of a trained part: every field has a default, bounds and a description with its unit."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 ConfigT = TypeVar("ConfigT", bound=ComponentConfig)

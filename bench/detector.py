@@ -4,11 +4,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Generic, cast
 
-from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar
 
 from bench.component import FitContext
 from bench.interface import refuse_old_interface, type_arguments
+from bench.settings import GrowingSettings
 from datasets.case import Case, Cases, FloatArray
 
 __all__ = ["Case", "Cases", "Detector", "FitContext", "FloatArray", "MethodConfig", "MethodInfo"]
@@ -26,10 +26,8 @@ class MethodInfo:
     paper_row: str | None = None
 
 
-class MethodConfig(BaseModel):
+class MethodConfig(GrowingSettings):
     """Settings of a method: every field has a default (the paper's value), bounds and a description."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 ConfigT_co = TypeVar("ConfigT_co", bound=MethodConfig, covariant=True, default=MethodConfig)

@@ -2,9 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 from pydantic.fields import FieldInfo
 
 from bench.discovery import nearest
@@ -13,6 +20,28 @@ from bench.errors import BenchError, shortened
 ModelT = TypeVar("ModelT", bound=BaseModel)
 # A file or folder that settings name, so that another command finds it from another folder.
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+
+class GrowingSettings(BaseModel):
+    """Settings that keep their identity when fields are added to them.
+
+    What was trained or scored before is found by a hash of the settings it was made with. So a field that came later
+    is left out of what is written and hashed while it has its default, which must be what the code did before.
+
+    Attributes:
+        added_later: the fields that came after parts or runs with these settings had been published.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    added_later: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = dump(self)
+        fields = type(self).model_fields
+        same = {name for name in self.added_later if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in values.items() if name not in same}
 
 
 def validated(model: type[ModelT], values: Mapping[str, object], whose: str) -> ModelT:

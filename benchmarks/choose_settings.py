@@ -1,7 +1,7 @@
 """Try settings of a method on validation cases with simulated lesions, and print a table of what they give.
 
     python benchmarks/choose_settings.py restoration [--preset cpu] [--cases 4] [--lesions paper] [--threads N]
-                                                [--workspace .bench]
+                                                [--changes 'KEY=VALUE ...' ...] [--workspace .bench]
 
 Each row is the preset's config with the changes named. Test cases are never loaded. Components come from the
 workspace's store or the shipped weights, and are trained where neither has them.
@@ -17,6 +17,7 @@ from bench.cli.options import set_up_processor
 from bench.detector import Case, FloatArray
 from bench.registry import method
 from bench.reporting import SilentReporter
+from bench.runs.choice import ChosenMethod
 from bench.runs.presets import resolve
 from bench.runs.scoring import fitted_detector
 from bench.runs.store import Store
@@ -39,10 +40,13 @@ CANDIDATES = {
         "patches.noise_levels=3",
         "patches.dequantisation=0.1",
     ],
-    "restoration": ["", "healthy_cases=0", "start_sigma=1.0"],
-    "inpaint": ["", "healthy_cases=0"],
-    "ae": ["", "healthy_cases=0", "autoencoder.channels=[24,48,32]"],
+    "restoration": ["", "healthy_cases=0", "start_sigma=1.0", "signed_mm=2", "signed_mm=4"],
+    "inpaint": ["", "healthy_cases=0", "signed_mm=4"],
+    "ae": ["", "healthy_cases=0", "autoencoder.channels=[24,48,32]", "signed_mm=2", "signed_mm=4"],
     "gradcam-msma": ["", "attention=relu"],
+    "dae": ["", "healthy_cases=0", "median_voxels=1", "signed_mm=2", "signed_mm=4"],
+    "andi": ["", "healthy_cases=0", "lowest_sigma=0.1 highest_sigma=0.4", "lowest_sigma=0.2 highest_sigma=2.0"],
+    "patchcore": ["", "healthy_cases=0", "memory.levels=[0,1]", "memory.levels=[1]", "memory.sigma=0.6"],
 }
 SMOOTHING_MM = (0.0, 2.0, 4.0)
 METRICS = ("hd99_vox", "msd_vox", "tpr", "ppv", "average_precision")
@@ -53,6 +57,7 @@ def main() -> None:
     parser.add_argument("method", choices=sorted(CANDIDATES))
     parser.add_argument("--dataset", default="phantom")
     parser.add_argument("--preset", default="cpu")
+    parser.add_argument("--changes", nargs="*", metavar="'KEY=VALUE ...'", help="these instead of the ones listed here")
     parser.add_argument("--lesions", default="paper", choices=("paper", "plain", "soft"))
     parser.add_argument("--cases", type=int, default=4)
     parser.add_argument("--threads", type=int)
@@ -70,11 +75,12 @@ def main() -> None:
     print(f"{chosen.method} on {len(cases)} validation cases of {dataset.name}, lesions {chosen.lesions}, seed 0\n")
     print("| change | smoothing, mm | 99-HD | MSD | TPR | PPV | average precision | evaluations | s a case |")
     print("|---|---|---|---|---|---|---|---|---|", flush=True)
-    for change in CANDIDATES[chosen.method]:
+    for change in CANDIDATES[chosen.method] if chosen.changes is None else chosen.changes:
         smooths = "smoothing_mm" in detector_class.Config.model_fields
         pairs = [*change.split(), *(["smoothing_mm=0"] if smooths else [])]
         config = resolve({chosen.method: detector_class}, chosen.preset, None, pairs, names)[chosen.method]
-        fitted = fitted_detector(detector_class, config, dataset, store, 0, "cpu", SilentReporter())
+        candidate = ChosenMethod(detector_class, config, chosen.preset, 0, "cpu")
+        fitted = fitted_detector(candidate, dataset, store, SilentReporter())
         before = fitted.network_evaluations
         start = time.perf_counter()
         maps = [fitted.detector.score(case.without_lesion_mask()) for case in cases]

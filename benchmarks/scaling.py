@@ -1,16 +1,18 @@
 """How a run scales with workers and cases, and what the paper's training and evaluation cost on 1, 8 and 64 GPUs.
 
     python -m benchmarks.scaling measure [--method NAME] [--workers 1 2] [--cases 4 8] [--cluster auto] [--json]
-    python -m benchmarks.scaling cost [--step-s S] [--forward-s S] [--tflops N] [--gpus 1 8 64] [--json]
+    python -m benchmarks.scaling cost [--step-s S] [--forward-s S] [--flow-s S] [--tflops N] [--gpus 1 8 64] [--json]
 
 `measure` runs a method on the phantom's cases by Ray workers, each time anew, with cases and trained parts there
 before: seconds of scoring and evaluating, with the start of all workers but the first in it. Efficiency is set against
 the first number of workers. --workers are cores of this machine; another cluster has as many as it has room for.
 
 `cost` counts the FLOPs of the preset `paper` (a multiply and an add are two) by torch's counter on tensors without
-data, on the box 80 x 96 x 80 of a brain, and multiplies by steps and cases. Seconds come from a measured training step
-of 8 images (--step-s) and a measured network evaluation of one image (--forward-s), or else from --tflops. Its peer
-is the measured step itself: TFLOP/s that do not fit the card tell of a wrong count.
+data, on the box 80 x 96 x 80 of a brain, and multiplies by steps and cases. Seconds come from what was measured: a
+training step of 8 images (--step-s, that `benchmarks.training` prints), a network evaluation of an image (--forward-s)
+and Spatial-MSMA's flow over a brain (--flow-s); or else from --tflops. Of the flow only matrix products are counted, so
+its rate is below the network's. The peer is the measured step itself: TFLOP/s that do not fit the card tell of a wrong
+count.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -108,7 +111,7 @@ def networks() -> dict[str, float]:
     coder = autoencoder.build_network(ae.autoencoder, 2, 0).to("meta")
     image, sigma = torch.empty(1, 2, *BOX, device="meta"), torch.empty(1, device="meta")
     some = 64
-    norms = msma.patches.norms_per_patch(2)
+    norms = len(msma.patches.are_norms(2))
     density = ConditionalDensity(msma.patches, 2, BOX, seed=0)
     patches = Patches(torch.zeros(some, norms), torch.zeros(some, 3), torch.zeros(2 * norms), torch.zeros(2, *BOX))
     features = density.image_features(patches, "cpu").detach()
@@ -125,6 +128,25 @@ def networks() -> dict[str, float]:
     }
 
 
+@dataclass(frozen=True)
+class Work:
+    """What is done: TFLOP of it all, and the TFLOP/s of a GPU at it, by kind; among how many GPUs it can be split."""
+
+    what: str
+    parts: tuple[tuple[float, float], ...]
+    split: int
+
+    def row(self, gpus: list[int]) -> dict[str, Any]:
+        """Its line of the table; hours are those of the GPU that has most of the work."""
+        tflop = sum(one for one, _ in self.parts)
+        seconds = sum(one / rate for one, rate in self.parts)
+        row: dict[str, Any] = {"what": self.what, "TFLOP": tflop, "TFLOP/s": tflop / seconds if seconds else None}
+        for count in gpus:
+            share = ceil(self.split / min(count, self.split)) / self.split
+            row[f"hours on {count}"] = seconds * share / 3600
+        return row
+
+
 def costs(options: argparse.Namespace) -> list[dict[str, Any]]:
     """A row for each training and each method's scoring: TFLOP, hours on one GPU, hours on several."""
     from bench.registry import method
@@ -137,38 +159,30 @@ def costs(options: argparse.Namespace) -> list[dict[str, Any]]:
     images = model.batch_size * model.iterations * (1 + (1 - model.double_batch_at))  # batches double on the way
     training_rate = 8 * tflop["score training"] / options.step_s if options.step_s else options.tflops
     forward_rate = tflop["score forward"] / options.forward_s if options.forward_s else options.tflops
-    # What is done; TFLOP of it all; TFLOP/s; among how many GPUs it can be split.
-    levels = msma.patches.noise_levels
-    per_patch_step = tflop["flow training step"] + msma.patches.images_per_step * levels * tflop["score forward"]
-    work: list[tuple[str, float, float, int]] = [
-        ("train score model", images * tflop["score training"], training_rate, model.batch_size),
-        ("train flow", msma.patches.steps * per_patch_step, forward_rate, msma.patches.images_per_step),
-        (
-            "train autoencoder",
-            coder.iterations * coder.batch_size * tflop["autoencoder training"],
-            training_rate,
-            coder.batch_size,
-        ),
-        ("fit mixture", TRAINING_CASES * mixture.noise_levels * tflop["score forward"], forward_rate, 1),
+    flow_rate = tflop["flow of a brain"] / options.flow_s if options.flow_s else options.tflops
+    levels, steps, pictures = msma.patches.noise_levels, msma.patches.steps, msma.patches.images_per_step
+    examples = coder.iterations * coder.batch_size
+    trainings = [
+        Work("train score model", ((images * tflop["score training"], training_rate),), model.batch_size),
+        Work("train flow: norms", ((steps * pictures * levels * tflop["score forward"], forward_rate),), pictures),
+        Work("train flow: steps", ((steps * tflop["flow training step"], flow_rate),), pictures),
+        Work("train autoencoder", ((examples * tflop["autoencoder training"], training_rate),), coder.batch_size),
+        Work("fit mixture", ((TRAINING_CASES * mixture.noise_levels * tflop["score forward"], forward_rate),), 1),
     ]
     samplers = (configs["restoration"], configs["inpaint"])
     restoration, inpaint = (one.runs * one.sampler.evaluations * tflop["score forward"] for one in samplers)
-    per_case = {
-        "spatial-msma": levels * tflop["score forward"] + tflop["flow of a brain"],
-        "restoration": restoration,
-        "inpaint": inpaint,
-        "ae": tflop["autoencoder forward"],
-        "gradcam-msma": mixture.noise_levels * tflop["score training"],
+    scorings: dict[str, list[tuple[float, float]]] = {
+        "spatial-msma": [(levels * tflop["score forward"], forward_rate), (tflop["flow of a brain"], flow_rate)],
+        "restoration": [(restoration, forward_rate)],
+        "inpaint": [(inpaint, forward_rate)],
+        "ae": [(tflop["autoencoder forward"], forward_rate)],
+        "gradcam-msma": [(mixture.noise_levels * tflop["score training"], training_rate)],
     }
-    work += [(f"score {name}", TEST_CASES * one, forward_rate, TEST_CASES) for name, one in per_case.items()]
-    rows = []
-    for what, all_tflop, rate, most in work:
-        seconds = all_tflop / rate
-        row = {"what": what, "TFLOP": all_tflop, "TFLOP/s": rate}
-        for gpus in options.gpus:
-            share = ceil(most / min(gpus, most)) / most  # of the work, on the GPU that has most of it
-            row[f"hours on {gpus}"] = seconds * share / 3600
-        rows.append(row)
+    scored = [
+        Work(f"score {name}", tuple((TEST_CASES * one, rate) for one, rate in parts), TEST_CASES)
+        for name, parts in scorings.items()
+    ]
+    rows = [work.row(options.gpus) for work in (*trainings, *scored)]
     return [*rows, {"what": "all, one after another", **{key: sum(row[key] for row in rows) for key in total(rows)}}]
 
 
@@ -213,6 +227,7 @@ def main() -> None:
     two = commands.add_parser("cost")
     two.add_argument("--step-s", type=float, help="seconds of a training step of 8 images on one GPU")
     two.add_argument("--forward-s", type=float, help="seconds of a network evaluation of one image on one GPU")
+    two.add_argument("--flow-s", type=float, help="seconds of Spatial-MSMA's flow over a brain on one GPU")
     two.add_argument("--tflops", type=float, default=40.0, help="TFLOP/s where no time was measured")
     two.add_argument("--gpus", type=int, nargs="+", default=[1, 8, 64])
     two.set_defaults(work=costs)

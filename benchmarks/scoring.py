@@ -1,6 +1,6 @@
 """Seconds to score one 96 x 112 x 80 case with Spatial-MSMA, against the plain way of doing the same.
 
-    python benchmarks/scoring.py [--preset cpu|paper] [--threads N] [--json]
+    python -m benchmarks.scoring [--preset cpu|gpu|paper] [--device auto|cpu|cuda] [--threads N] [--json]
 
 Weights are untrained: they do not change the time. The named peer is the plain way, as the authors' public code
 goes about it: the network in float32 over the whole volume, the flow over every voxel of it. Ours runs the network
@@ -14,6 +14,7 @@ import argparse
 import json
 import resource
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ import torch
 
 from bench.cli.options import set_up_processor
 from bench.registry import method
+from bench.runs.choice import chosen_device
 from bench.runs.presets import resolve
+from bench.runs.store import machine
 from datasets.case import Case
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.score_model import ScoreModel, build_network
@@ -45,36 +48,49 @@ def brain_case() -> Case:
     return Case("sub-1", image, brain_mask, None, np.diag([2.0, 2, 2, 1]), ("T1w", "T2w"))
 
 
-def untrained(model: ScoreModelConfig, patches: PatchDensityConfig) -> PatchDensity:
+def untrained(model: ScoreModelConfig, patches: PatchDensityConfig, device: str) -> PatchDensity:
     """Both components with random weights."""
-    score_model = ScoreModel(model, build_network(model, 2, torch.Generator().manual_seed(0)), "cpu")
-    density = ConditionalDensity(patches, 2, SHAPE, seed=0).eval().requires_grad_(False)
+    score_model = ScoreModel(model, build_network(model, 2, torch.Generator().manual_seed(0)), device)
+    density = ConditionalDensity(patches, 2, SHAPE, seed=0).to(device).eval().requires_grad_(False)
     moments = None
     if patches.norms == "standardised":
-        small = (patches.norms_per_patch(2), *(n // 2 for n in SHAPE))
+        small = (len(patches.are_norms(2)), *(n // 2 for n in SHAPE))
         moments = Moments(torch.zeros(small), torch.ones(small))
     return PatchDensity(patches, score_model, SHAPE, moments, density)
 
 
-def seconds(work: object) -> float:
+def seconds(work: Callable[[], object]) -> float:
+    """Of a call, until the device is done with it."""
     start = time.perf_counter()
-    work()  # type: ignore[operator]
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     return time.perf_counter() - start
+
+
+def best_s(work: Callable[[], object], repeats: int = 2) -> float:
+    """The shortest of some calls; a GPU has one call before that, to load what it needs."""
+    if torch.cuda.is_available():
+        work()
+    return min(seconds(work) for _ in range(repeats))
 
 
 @torch.no_grad()
 def peer_s(found: PatchDensity, case: Case) -> tuple[float, float]:
     """Network and flow of the plain way: one noise level and a twentieth of the voxels, scaled up."""
-    image = torch.from_numpy(case.image)[None]
+    device = found.model.device
+    image = torch.from_numpy(case.image)[None].to(device)
     plain = found.model.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    network = seconds(lambda: plain(image, torch.tensor([0.1]))) * found.config.noise_levels
+    sigma = torch.tensor([0.1], device=device)
+    with torch.autocast("cuda", torch.float16, enabled=device == "cuda"):
+        network = best_s(lambda: plain(image, sigma)) * found.config.noise_levels
     assert found.density is not None
     everywhere = voxel_coordinates(torch.ones(SHAPE, dtype=torch.bool))
     some = everywhere[::20]
-    count = found.config.norms_per_patch(case.image.shape[0])
+    count = len(found.config.are_norms(case.image.shape[0]))
     patches = Patches(torch.zeros(len(some), count), some, torch.zeros(2 * count), torch.from_numpy(case.image))
     density = found.density.train()  # the flow's networks then compute in float32, like the plain network above
-    flow = seconds(lambda: density.log_likelihood(patches, "cpu")) * len(everywhere) / len(some)
+    flow = best_s(lambda: density.log_likelihood(patches, device)) * len(everywhere) / len(some)
     return network, flow
 
 
@@ -82,8 +98,9 @@ def peer_s(found: PatchDensity, case: Case) -> tuple[float, float]:
 def sampling_s(found: PatchDensity, case: Case, preset: str) -> dict[str, float]:
     """Seconds a case of the methods that sample, from one network evaluation and how many they make."""
     box = brain_box(case, found.model.multiple_of)
-    image = torch.from_numpy(case.image[(slice(None), *box)].copy())[None]
-    one_s = min(seconds(lambda: found.model.noise_direction(image, torch.tensor([0.1]))) for _ in range(2))
+    image = torch.from_numpy(case.image[(slice(None), *box)].copy())[None].to(found.model.device)
+    sigma = torch.tensor([0.1], device=found.model.device)
+    one_s = best_s(lambda: found.model.noise_direction(image, sigma))
     times = {}
     for name in ("restoration", "inpaint"):
         config: Any = resolve({name: method(name)}, preset, None, [], [])[name]
@@ -93,25 +110,33 @@ def sampling_s(found: PatchDensity, case: Case, preset: str) -> dict[str, float]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preset", choices=["cpu", "paper"], default="cpu")
+    parser.add_argument("--preset", choices=["cpu", "gpu", "paper"], default="cpu")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     set_up_processor(arguments.threads)  # as `bench run` does
     config = resolve({"spatial-msma": method("spatial-msma")}, arguments.preset, None, [], [])["spatial-msma"]
-    found, case = untrained(config.score_model, config.patches), brain_case()  # type: ignore[attr-defined]
+    device = chosen_device(arguments.device)
+    found, case = untrained(config.score_model, config.patches, device), brain_case()  # type: ignore[attr-defined]
     with torch.no_grad():
-        ours = min(seconds(lambda: found.negative_log_likelihood(case)) for _ in range(arguments.repeats))
+        ours = best_s(lambda: found.negative_log_likelihood(case), arguments.repeats)
+        features = best_s(lambda: found.features(case), arguments.repeats)
     sampling = sampling_s(found, case, arguments.preset)
     network, flow = peer_s(found, case)  # last, as it changes how the components compute
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if device == "cuda":
+        peak_mb = torch.cuda.max_memory_allocated() / 2**20
     numbers = {
         "preset": arguments.preset,
         "threads": arguments.threads,
-        "ours_s": round(ours, 2),
-        "peer_network_s": round(network, 2),
-        "peer_flow_s": round(flow, 2),
+        "machine": machine(device),
+        "ours_s": round(ours, 3),
+        "ours_level_s": round(features / found.config.noise_levels, 4),
+        "ours_flow_s": round(ours - features, 3),
+        "peer_network_s": round(network, 3),
+        "peer_flow_s": round(flow, 3),
         "peer_s": round(network + flow, 2),
         "ratio": round((network + flow) / ours, 2),
         **sampling,

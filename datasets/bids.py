@@ -15,7 +15,7 @@ from datasets.scans.splits import described_participants, named_splits
 from datasets.settings import ScanSettings
 
 NAME = "bids"
-DESCRIPTION = "your own folder with BIDS names: T1w with or without T2w (--root DIR)"
+DESCRIPTION = "your own folder with BIDS names: T1w, T2w, FLAIR, PDw, any of them (--root DIR)"
 
 
 class Settings(ScanSettings):
@@ -30,13 +30,13 @@ def load(settings: Settings, cache_folder: Path) -> Dataset:
     """The dataset `bids`. BenchError for a folder that cannot be used; bad subjects are set aside."""
     if settings.root is None:
         raise BenchError("The dataset bids needs a folder: name it with --root.")
-    healthy = bids_folder(settings.train_root) if settings.train_root else None
-    return scans_dataset(NAME, settings, cache_folder, bids_folder(settings.root), healthy)
+    healthy = bids_folder(settings.train_root, settings.channels) if settings.train_root else None
+    return scans_dataset(NAME, settings, cache_folder, bids_folder(settings.root, settings.channels), healthy)
 
 
-def bids_folder(root: Path) -> Folder:
-    """The subjects of a folder and their splits."""
-    folder = replace(find_subjects(root), participants=described_participants(root))
+def bids_folder(root: Path, channels: tuple[str, ...] | None = None) -> Folder:
+    """The subjects of a folder and their splits; channels: as `find_subjects` takes them."""
+    folder = replace(find_subjects(root, channels=channels), participants=described_participants(root))
     named, notes = named_splits(root)
     if named is None:
         return replace(folder, notes=(*folder.notes, *notes))

@@ -41,7 +41,7 @@ def load(settings: Settings, cache_folder: Path) -> Dataset:
     if settings.root is None or settings.table is None:
         raise BenchError("The dataset cohort needs --root, a folder of scans, and --table, their CBCL t-scores.")
     chosen = select_children(settings.table, settings.visit, settings.exclude, settings.missing)
-    return scans_dataset(NAME, settings, cache_folder, selected(bids_folder(settings.root), chosen))
+    return scans_dataset(NAME, settings, cache_folder, selected(bids_folder(settings.root, settings.channels), chosen))
 
 
 def selected(folder: Folder, chosen: Selection) -> Folder:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from bench.errors import BenchError
 from bench.files import save_nifti, write_text
 from bench.reporting import Reporter
@@ -14,18 +16,36 @@ from datasets.scans.splits import SPLITS
 
 COMMAND = "bench export"
 PARTS = ("images", "labels")
+EXTRACTED: dict[str, JsonValue] = {
+    "SkullStripped": True,
+    "Resolution": "2 mm isotropic",
+    "Description": "scaled to [-1, 1], -1 outside the brain",
+}
 COLUMNS = "participant_id\tsplit"
 
 
-def export_dataset(dataset: Dataset, target: Path, splits: Sequence[str], reporter: Reporter) -> int:
+def export_dataset(
+    dataset: Dataset, target: Path, splits: Sequence[str], reporter: Reporter, scans: Path | None = None
+) -> int:
     """Write OUT/images and OUT/labels, as the methods here see the cases: 2 mm, [-1, 1], -1 outside the brain.
 
     Lesions of the set `paper` reach 1.5, as `datasets.case.Case` says.
 
     images/sub-X/anat/sub-X_T1w.nii.gz and sub-X_desc-brain_mask.nii.gz, with the splits in participants.tsv;
     labels/sub-X/anat/sub-X_label-lesion_mask.nii.gz for test cases. What is there already is not written again.
-    splits: all when empty. Gives the number of cases. BenchError, with nothing touched, when the folder holds another
-    dataset or anything else that this command did not write.
+
+    Args:
+        dataset: Any dataset with images.
+        target: A new folder, or one that the same dataset was written to.
+        splits: All when empty.
+        scans: The folder that the dataset was made of, if there is one.
+
+    Returns:
+        The number of cases.
+
+    Raises:
+        BenchError: With nothing touched, when the folder holds another dataset or anything else that this command did
+            not write.
     """
     if unknown := set(splits) - set(SPLITS):
         raise BenchError(f"--split takes {', '.join(SPLITS)}; got {min(unknown)}.")
@@ -33,7 +53,7 @@ def export_dataset(dataset: Dataset, target: Path, splits: Sequence[str], report
     _check(dataset, target)
     rows = _rows(table)
     for part in PARTS:
-        output.note(target / part, COMMAND, f"{dataset.name} {part}", {"Fingerprint": dataset.fingerprint})
+        output.note(target / part, COMMAND, f"{dataset.name} {part}", {"Fingerprint": dataset.fingerprint}, scans)
     chosen = {split: getattr(dataset, split) for split in splits or SPLITS}
     with reporter.task("exporting", sum(map(len, chosen.values()))) as tick:
         for split, cases in chosen.items():
@@ -64,12 +84,15 @@ def _rows(table: Path) -> list[str]:
 
 
 def _write_case(case: Case, target: Path) -> None:
-    volumes = {f"images/{channel}": image for channel, image in zip(case.channels, case.image, strict=True)}
-    volumes["images/desc-brain_mask"] = case.brain_mask
+    volumes = {
+        f"images/{channel}": (image, EXTRACTED) for channel, image in zip(case.channels, case.image, strict=True)
+    }
+    volumes["images/desc-brain_mask"] = case.brain_mask, output.BRAIN
     if case.lesion_mask is not None:
-        volumes["labels/label-lesion_mask"] = case.lesion_mask
-    for name, volume in volumes.items():
+        volumes["labels/label-lesion_mask"] = case.lesion_mask, output.LESION
+    for name, (volume, about) in volumes.items():
         part, _, suffix = name.partition("/")
         path = target / part / anat_folder(case.id) / f"{case.id}_{suffix}.nii.gz"
+        output.describe(path, about)
         if not path.exists():
             save_nifti(path, volume, case.affine)

@@ -5,7 +5,7 @@ Nothing is downloaded here. Get IXI-T1.tar (and IXI-T2.tar) from https://brain-d
 
     IXI-T1/IXI012-HH-1211-T1.nii.gz
     IXI-T1/IXI012-HH-1211-T1_mask.nii.gz   (any name that starts like the image and ends in mask.nii.gz)
-    IXI-T2/IXI012-HH-1211-T2.nii.gz
+    IXI-T2/IXI012-HH-1211-T2.nii.gz        (and IXI-PD likewise)
 """
 
 import re
@@ -23,7 +23,8 @@ from datasets.settings import ScanSettings
 NAME = "ixi"
 DESCRIPTION = "IXI healthy adults as downloaded and brain-extracted by you (--root DIR)"
 PAGE = "https://brain-development.org/ixi-dataset/"
-SCAN = re.compile(r"(IXI.+?)-T[12](?=[-_.])")
+NAMES = {"T1w": "T1", "T2w": "T2", "PDw": "PD"}  # as IXI calls the channels
+SCAN = re.compile(r"(IXI.+?)-(?:T1|T2|PD)(?=[-_.])")
 MASK = re.compile(r"-T1[-_.].*mask\.nii(\.gz)?$", re.IGNORECASE)
 SUBJECT = re.compile(r"IXI[^-_.]+")
 
@@ -36,12 +37,17 @@ def load(settings: Settings, cache_folder: Path) -> Dataset:
     """The dataset `ixi`. BenchError for a folder that cannot be used; bad subjects are set aside."""
     if settings.root is None:
         raise BenchError(f"The dataset ixi needs a folder: download it from {PAGE} and name it with --root.")
-    return scans_dataset(NAME, settings, cache_folder, ixi_folder(settings.root))
+    return scans_dataset(NAME, settings, cache_folder, ixi_folder(settings.root, settings.channels))
 
 
-def ixi_folder(root: Path) -> Folder:
-    """The subjects below a folder, by IXI's own file names. Where there are T2 images, subjects without are set
-    aside, and so are those of whom a name speaks of a lesion."""
+def ixi_folder(root: Path, channels: tuple[str, ...] | None = None) -> Folder:
+    """The subjects below a folder, by IXI's own file names. Where there are T2 or PD images, subjects without are set
+    aside, and so are those of whom a name speaks of a lesion.
+
+    channels: T1w, on which masks lie, and others; None: all that there are.
+    """
+    if channels is not None and (channels[0] != "T1w" or not set(channels) <= NAMES.keys()):
+        raise BenchError(f"The dataset {NAME} has {', '.join(NAMES)}, and masks on T1w: begin --channels with T1w.")
     if not root.is_dir():
         raise BenchError(f"The folder {root} does not exist; check --root, or get the images from {PAGE}.")
     listing = listed(root)
@@ -50,9 +56,10 @@ def ixi_folder(root: Path) -> Folder:
     for path in volumes:
         if known := SCAN.match(path.name):
             scans[known[1]].append(path)
-    if not any(is_scan(path, "T1") for paths in scans.values() for path in paths):
+    if not any(is_scan(path, "T1w") for paths in scans.values() for path in paths):
         raise BenchError(f"{root} holds no image such as IXI012-HH-1211-T1.nii.gz; get them from {PAGE}.")
-    with_t2w = any(is_scan(path, "T2") for paths in scans.values() for path in paths)
+    there = {channel for channel in NAMES for paths in scans.values() for path in paths if is_scan(path, channel)}
+    channels = channels or tuple(channel for channel in NAMES if channel in there)
     signs = {known[0]: path for path in volumes if says_lesion(path) and (known := SUBJECT.search(path.name))}
     subjects: dict[str, SubjectFiles] = {}
     set_aside = []
@@ -64,7 +71,7 @@ def ixi_folder(root: Path) -> Folder:
                 raise BenchError(f"{subject} has another scan, {scan}; each counts once.")
             if name in signs:
                 raise BenchError(f"{signs[name]} makes {subject} a patient; bring patients with --dataset bids.")
-            subjects[subject] = scan_files(subject, paths, with_t2w)
+            subjects[subject] = scan_files(subject, paths, channels)
         except BenchError as problem:
             set_aside.append(SetAside(subject, str(problem)))
     used = {path for files in subjects.values() for path in files.paths(tuple(files.images)).values()}
@@ -75,19 +82,19 @@ def ixi_folder(root: Path) -> Folder:
     return Folder(root, list(subjects.values()), set_aside, notes=tuple(notes))
 
 
-def scan_files(subject: str, paths: list[Path], with_t2w: bool) -> SubjectFiles:
+def scan_files(subject: str, paths: list[Path], channels: tuple[str, ...]) -> SubjectFiles:
     """The files of one scan. BenchError when one is lacking or ambiguous."""
-    t1w = only_one(subject, "T1 image", [path for path in paths if is_scan(path, "T1")])
-    t2w = only_one(subject, "T2 image", [path for path in paths if is_scan(path, "T2")])
-    if t1w is None:
-        raise BenchError(f"{subject} has no T1 image.")
-    if with_t2w and t2w is None:
-        raise BenchError(f"{subject} has no T2 image.")
-    masks = [path for path in paths if path.parent == t1w.parent and MASK.search(path.name)]
-    images = {"T1w": t1w} | ({"T2w": t2w} if t2w else {})
+    images = {}
+    for channel in channels:
+        what = f"{NAMES[channel]} image"
+        image = only_one(subject, what, [path for path in paths if is_scan(path, channel)])
+        if image is None:
+            raise BenchError(f"{subject} has no {what}.")
+        images[channel] = image
+    masks = [path for path in paths if path.parent == images["T1w"].parent and MASK.search(path.name)]
     return SubjectFiles(subject, images, only_one(subject, "brain mask", masks))
 
 
 def is_scan(path: Path, channel: str) -> bool:
-    """Whether it is the T1 or the T2 image itself, as IXI012-HH-1211-T1.nii.gz."""
-    return re.search(rf"-{channel}\.nii(\.gz)?$", path.name, re.IGNORECASE) is not None
+    """Whether it is the image itself, as IXI012-HH-1211-T1.nii.gz."""
+    return re.search(rf"-{NAMES[channel]}\.nii(\.gz)?$", path.name, re.IGNORECASE) is not None

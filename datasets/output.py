@@ -14,6 +14,8 @@ from datasets.scans.names import NIFTI
 
 DESCRIPTION = "dataset_description.json"  # BIDS wants one
 BIDS_VERSION = "1.10.0"
+BRAIN: dict[str, JsonValue] = {"Type": "Brain"}  # what the sidecars of masks say
+LESION: dict[str, JsonValue] = {"Type": "Lesion"}
 SOURCE = "source"  # what sidecars call the folder that a derivative was made from
 PACKAGE = "brain-anomaly-bench"
 

@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from bench.seeds import derived_seed, numpy_generator
 from datasets.cache import LazyCases
 from datasets.case import Affine, BoolArray, Case, FloatArray
+from datasets.channels import Channels
 from datasets.dataset import Dataset
 from datasets.fingerprint import fingerprint
 from datasets.lesions.checking import check_lesions
@@ -20,33 +23,48 @@ from datasets.preparing import preparation
 from datasets.settings import CohortSize, LesionedSettings
 
 NAME = "phantom"
-DESCRIPTION = "synthetic healthy brains, T1w and T2w, made here: nothing to download"
+DESCRIPTION = "synthetic healthy brains, T1w, T2w and FLAIR, made here: nothing to download"
 VERSION = 1  # part of fingerprints: raise it when subjects change
 SIZES = {  # train, validation, test; "paper" is the paper's
     "small": (64, 16, 12),
     "medium": (330, 41, 41),
     "paper": (1320, 165, 165),
 }
-CHANNELS = ("T1w", "T2w")
+DEFAULT_CHANNELS = ("T1w", "T2w")
+CHANNELS = (*DEFAULT_CHANNELS, "FLAIR")
+
+
+def _made(channels: tuple[str, ...]) -> tuple[str, ...]:
+    if not set(channels) <= set(CHANNELS):
+        raise PydanticCustomError("channels", "the phantom has T1w, T2w and FLAIR")
+    return channels
 
 
 class Settings(LesionedSettings):
-    """Its size."""
+    """Its size and its channels."""
 
+    channels: Annotated[Channels, AfterValidator(_made)] = Field(
+        DEFAULT_CHANNELS, description="contrasts to use, some of T1w, T2w, FLAIR"
+    )
     cohort_size: CohortSize = Field("small", description="subjects to train, validate and test on")
 
 
-def phantom_subject(seed: int, split: str, index: int) -> tuple[FloatArray, BoolArray, Affine]:
-    """Raw images (2, 96, 112, 80), brain mask and affine (voxel -> mm) of one healthy subject.
+def phantom_subject(
+    seed: int, split: str, index: int, channels: tuple[str, ...] = DEFAULT_CHANNELS
+) -> tuple[FloatArray, BoolArray, Affine]:
+    """Raw images (C, 96, 112, 80), brain mask and affine (voxel -> mm) of one healthy subject.
 
-    It depends on these three arguments only, so subject k is the same in cohorts of any size. About 0.5 s.
+    It depends on the first three arguments only, so subject k is the same in cohorts of any size, and each of its
+    channels is the same whatever others are asked for. About 0.5 s.
     """
     from datasets.synthesis.anatomy import phantom_affine, random_anatomy
     from datasets.synthesis.contrast import acquire
 
     rng = numpy_generator(seed, "phantom", split, str(index))
     anatomy = random_anatomy(rng)
-    return acquire(rng, anatomy), anatomy.brain_mask, phantom_affine()
+    flair_rng = numpy_generator(seed, "phantom", split, str(index), "FLAIR") if "FLAIR" in channels else None
+    images = acquire(rng, anatomy, flair_rng)
+    return images[[CHANNELS.index(channel) for channel in channels]], anatomy.brain_mask, phantom_affine()
 
 
 def load(settings: Settings, cache_folder: Path) -> Dataset:
@@ -55,7 +73,9 @@ def load(settings: Settings, cache_folder: Path) -> Dataset:
     scored = min(test, settings.cases or test)
     test_ids = tuple(case_id("test", index) for index in range(scored))
     check_lesions(settings.lesions, settings.seed, test_ids, cache_folder)
-    recipe = {"phantom": VERSION, "preparation": preparation.VERSION, "seed": settings.seed}
+    recipe: dict[str, Any] = {"phantom": VERSION, "preparation": preparation.VERSION, "seed": settings.seed}
+    if settings.channels != DEFAULT_CHANNELS:  # names of what was made before there was a choice
+        recipe["channels"] = settings.channels
     identity = lesion_identity(settings.lesions)
     lesion_recipe = {"grid_mm": 1, "simulator": identity["version"], **identity}
     training_fingerprint = fingerprint([recipe, {"train": train, "validation": validation}])
@@ -71,7 +91,7 @@ def load(settings: Settings, cache_folder: Path) -> Dataset:
 
     return Dataset(
         name=NAME,
-        channels=CHANNELS,
+        channels=settings.channels,
         train=cases("train", train, False),
         validation=cases("validation", validation, False),
         test=cases("test", scored, True),
@@ -94,9 +114,9 @@ def case_id(split: str, index: int) -> str:
 
 def phantom_case(settings: Settings, split: str, index: int, with_lesions: bool) -> Case:
     """One prepared subject, healthy (lesion mask None) or with simulated lesions."""
-    images, brain_mask, affine = phantom_subject(settings.seed, split, index)
+    images, brain_mask, affine = phantom_subject(settings.seed, split, index, settings.channels)
     name = case_id(split, index)
-    scan = preparation.Scan(name, images, brain_mask, None, affine, CHANNELS)
+    scan = preparation.Scan(name, images, brain_mask, None, affine, settings.channels)
     x, y, z = brain_mask.shape
     frame = preparation.Frame((x, y, z), affine)
     if not with_lesions:

@@ -30,6 +30,7 @@ from datasets.tables import Table, read_table
 COMMAND = "bench prepare"
 IGNORED = f"{PAGE}\n{FIGURES}\n*_xfm.*\n"
 RESOLUTION = "2 mm isotropic"
+FIRST = "T1w"  # deepbet learned from such images, and the template is one
 WAITING = "Not prepared yet, it belongs to another --part."
 
 
@@ -79,7 +80,12 @@ def prepare_folder(
     """
     if target.resolve() == source.resolve():
         raise BenchError(f"OUT is the folder of the raw scans, {target}: name another one.")
-    folder = find_subjects(source, without=target)
+    folder = find_subjects(source, without=target, channels=settings.channels)
+    if any(next(iter(files.images)) != FIRST for files in folder.subjects):
+        raise BenchError(
+            f"Brains are found, and laid on the template, by their {FIRST} image: {source} has none, or --channels "
+            "does not begin with it."
+        )
     for note in folder.notes:
         reporter.say(note)
     participants = _participants(source)
@@ -188,9 +194,19 @@ def _finish(target: Path, set_aside: Sequence[SetAside], participants: Table | N
     write_page(target, [(one.id, one.brain_mask, one.quality) for one in records], set_aside)
     if participants is not None:
         there = {subject_of(one.id) for one in records}
-        rows = [row for row in participants.rows if participant_subject(row.values["participant_id"]) in there]
-        lines = [participants.columns, *([row.values[column] for column in participants.columns] for row in rows)]
-        write_text(target / "participants.tsv", "".join("\t".join(line) + "\n" for line in lines))
+        write_text(target / "participants.tsv", _participants_text(participants, there))
+
+
+def _participants_text(table: Table, there: set[str]) -> str:
+    """The lines on subjects that are there, by the names of their folders; one without a line gets an empty one, as
+    BIDS asks for."""
+    columns = ["participant_id", *(column for column in table.columns if column != "participant_id")]
+    lines = [columns]
+    for row in table.rows:
+        if (subject := participant_subject(row.values["participant_id"])) in there:
+            lines.append([subject, *(row.values[column] or "n/a" for column in columns[1:])])
+    lines += [[subject, *["n/a"] * (len(columns) - 1)] for subject in sorted(there - {line[0] for line in lines})]
+    return "".join("\t".join(line) + "\n" for line in lines)
 
 
 def _participants(source: Path) -> Table | None:

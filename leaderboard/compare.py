@@ -15,7 +15,7 @@ from leaderboard.grid import NOTHING, Grid, Heading, TextCell, header_lines, hea
 from leaderboard.ranking import paired_values
 from leaderboard.render import FORMATS
 from leaderboard.row import Row
-from leaderboard.sharing import csv_cell
+from leaderboard.sharing import csv_cell, decimal_mark
 from leaderboard.statistics import Interval
 from leaderboard.table import Table
 from metrics.metric import Metric
@@ -114,8 +114,13 @@ def render_comparison(comparison: Comparison, format: str = "rich", view: View |
     Raises:
         BenchError: There is no such format, or it is one for tables only.
     """
-    if format in DATA_FORMATS:
-        return DATA_FORMATS[format](comparison)
+    separator = view.separator if view else None
+    if separator is not None and format != "csv":
+        raise BenchError(f"--separator is for --format csv: leave it out with {format}.")
+    if format == "csv":
+        return _as_csv(comparison, separator or ",")
+    if format == "json":
+        return _as_json(comparison)
     write_page = FORMATS.get(format).write_page
     if write_page is None:
         raise BenchError(f"--format {format} is for `bench leaderboard` only: take rich, markdown, csv or json here.")
@@ -193,15 +198,21 @@ def _cases(comparison: Comparison) -> Grid:
     )
 
 
-def _as_csv(comparison: Comparison) -> str:
+def _as_csv(comparison: Comparison, separator: str) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\n", delimiter=separator)
+    mark = decimal_mark(separator)
+
+    def cell(value: float | None) -> str | None:
+        return None if value is None else str(value).replace(".", mark)
+
     names = (csv_cell(row.label) for row in (comparison.first, comparison.second))
     writer.writerow(["case", "metric", *names, "difference"])
     for metric in _compared(comparison):
         for case in _case_ids(comparison):
             a, b = (row.values[metric.name].get(case) for row in (comparison.first, comparison.second))
-            writer.writerow([csv_cell(case), metric.name, a, b, None if a is None or b is None else a - b])
+            difference = None if a is None or b is None else a - b
+            writer.writerow([csv_cell(case), metric.name, cell(a), cell(b), cell(difference)])
     return text.getvalue()
 
 
@@ -220,6 +231,3 @@ def _as_json(comparison: Comparison) -> str:
         },
     }
     return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-
-
-DATA_FORMATS = {"csv": _as_csv, "json": _as_json}

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from leaderboard.grid import Grid, footer_lines, grids, header_lines
+from bench.errors import BenchError
+from leaderboard.grid import Grid, caption, footer_lines, grids, header_lines
 from leaderboard.table import Table
 
 
@@ -16,12 +17,14 @@ class View:
         costs: Add times, memory, parameters.
         color: The output is a terminal that shows colours.
         width: Columns of that terminal.
+        separator: Of the columns of a CSV; with a semicolon come decimal commas, as German spreadsheets read them.
     """
 
     statistics: bool = False
     costs: bool = False
     color: bool = False
     width: int | None = None
+    separator: str | None = None
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,13 @@ class Page:
         header: Lines above, about dataset and protocol.
         grids: One or more tables of text cells, the main one first.
         footer: Lines below, on how to read them.
+        caption: The header in a sentence or two, for formats with captions.
     """
 
     header: Sequence[str]
     grids: Sequence[Grid]
     footer: Sequence[str]
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Format:
         write_table: For programs: the table with all its numbers, as text.
         write_page: For people: text cells that are rounded and marked already. `bench compare` then takes the format
             as well. A format has one of the two.
+        write_separated: Like `write_table`, with the separator of its columns, for formats that have one.
 
     Example:
         >>> def write(page: Page, view: View) -> str:
@@ -58,13 +64,18 @@ class Format:
     name: str
     write_table: Callable[[Table], str] | None = None
     write_page: Callable[[Page, View], str] | None = None
+    write_separated: Callable[[Table, str], str] | None = None
 
     def __post_init__(self) -> None:
         if (self.write_table is None) == (self.write_page is None):
             raise ValueError(f"The format {self.name} needs either write_table or write_page.")
 
     def render(self, table: Table, view: View) -> str:
-        """The table as text that ends with a newline."""
+        """The table as text that ends with a newline. BenchError for a separator that the format has no use for."""
+        if view.separator is not None:
+            if self.write_separated is None:
+                raise BenchError(f"--separator is for --format csv: leave it out with {self.name}.")
+            return self.write_separated(table, view.separator)
         if self.write_table:
             return self.write_table(table)
         assert self.write_page is not None
@@ -73,4 +84,4 @@ class Format:
 
 def page_of(table: Table, view: View) -> Page:
     """The table as text cells."""
-    return Page(header_lines(table), grids(table, view.statistics, view.costs), footer_lines(table))
+    return Page(header_lines(table), grids(table, view.statistics, view.costs), footer_lines(table), caption(table))

@@ -1,7 +1,7 @@
 """A table as text cells, the step that all printed formats share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from leaderboard.costs import COSTS, CostColumn
@@ -14,15 +14,21 @@ ARROWS = {"lower": "↓", "higher": "↑"}
 REPORTED = "†"
 NOTHING = "–"
 SETTINGS_SHOWN = 3
+SETTINGS_SHORT = 2
+STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 
 
 @dataclass(frozen=True)
 class TextCell:
-    """text: one line or two. bold: the best of its column. quiet: a trivial baseline, or a row unranked."""
+    """text: one line or two. bold: the best of its column. quiet: a trivial baseline, or a row unranked.
+
+    short: the same in less width, for formats that have little; empty where there is nothing shorter.
+    """
 
     text: str
     bold: bool = False
     quiet: bool = False
+    short: str = ""
 
     @property
     def one_line(self) -> str:
@@ -46,12 +52,16 @@ class Heading:
 
 @dataclass(frozen=True)
 class Grid:
-    """Headings and two groups of rows: measured here, and reported by the paper."""
+    """Headings and two groups of rows: measured here, and reported by the paper.
+
+    short_title: for formats whose cells are short.
+    """
 
     title: str
     headings: tuple[Heading, ...]
     rows: tuple[tuple[TextCell, ...], ...]
     paper_rows: tuple[tuple[TextCell, ...], ...] = ()
+    short_title: str = ""
 
 
 def grids(table: Table, statistics: bool = False, costs: bool = False) -> list[Grid]:
@@ -72,6 +82,17 @@ def header_lines(table: Table) -> list[str]:
     if table.oracle:
         lines[1] += f" ({UPPER_BOUND})"
     return lines
+
+
+def caption(table: Table) -> str:
+    """Dataset, lesions, protocol and what the numbers are, in a sentence or two."""
+    n = max((row.of for row in table.rows), default=0)
+    lesions = f" ({table.lesions})" if table.lesions else ""
+    bound = f", {UPPER_BOUND}" if table.oracle else ""
+    return (
+        f"{table.dataset} {table.dataset_fingerprint[:8]}{lesions}, protocol {table.protocol}{bound}. "
+        f"Mean ± standard error over {n} cases"
+    )
 
 
 def footer_lines(table: Table) -> list[str]:
@@ -103,13 +124,22 @@ def name(row: Row) -> str:
     return " ".join(part for part in (row.method, ", ".join(settings), external, no_result) if part)
 
 
+def _name_cell(row: Row) -> TextCell:
+    """The name in full and, in less width, with the settings' last words on a line of their own."""
+    full = name(row)
+    settings = [f"{key.rpartition('.')[2]}={value}" for key, value in row.differences.items()]
+    shown = settings[:SETTINGS_SHORT] + (["..."] if len(settings) > SETTINGS_SHORT else [])
+    kind = " (external)" if row.external else f" ({row.status})" if row.status in ("failed", "skipped") else ""
+    return TextCell(full, short="\n".join([f"{row.method}{kind}", *(f"  {one}" for one in shown)]))
+
+
 def _row(row: Row, texts: Sequence[str | TextCell]) -> tuple[TextCell, ...]:
     quiet = row.baseline or row.place is None
     cells = (text if isinstance(text, TextCell) else TextCell(text) for text in texts)
-    return tuple(TextCell(cell.text, cell.bold, quiet and not cell.bold) for cell in cells)
+    return tuple(replace(cell, quiet=quiet and not cell.bold) for cell in cells)
 
 
-def _mean_and_se(cell: Cell | None) -> TextCell:
+def mean_and_se(cell: Cell | None) -> TextCell:
     if cell is None or cell.mean is None:
         return TextCell(NOTHING)
     text = number(cell.mean) if cell.se is None else f"{number(cell.mean)} ± {number(cell.se)}"
@@ -120,7 +150,7 @@ def _results(table: Table) -> Grid:
     def texts(row: Row) -> list[str | TextCell]:
         place = REPORTED if row.status == "reported" else NOTHING if row.place is None else str(row.place)
         counts = f"{row.n}/{row.of}"
-        return [place, name(row), counts, *(_mean_and_se(row.cells.get(m.name)) for m in table.metrics)]
+        return [place, _name_cell(row), counts, *(mean_and_se(row.cells.get(m.name)) for m in table.metrics)]
 
     return Grid(
         title="Results",
@@ -136,11 +166,15 @@ def _results(table: Table) -> Grid:
 
 
 def _statistics(table: Table) -> Grid:
-    def interval_and_test(cell: Cell) -> str:
+    def interval_and_test(cell: Cell) -> TextCell:
         if cell.interval is None:
-            return NOTHING
-        text = f"{number(cell.interval.low)} to {number(cell.interval.high)}"
-        return text if cell.p_value is None else f"{text}\n{p_text(cell.p_value)}"
+            return TextCell(NOTHING)
+        low, high = number(cell.interval.low), number(cell.interval.high)
+        text = f"{low} to {high}"
+        return TextCell(
+            text if cell.p_value is None else f"{text}\n{p_text(cell.p_value)}",
+            short=f"{low}–{high}{p_mark(cell.p_value)}",
+        )
 
     def places(row: Row) -> str:
         if row.place_interval is None:
@@ -158,11 +192,18 @@ def _statistics(table: Table) -> Grid:
         rows=tuple(
             _row(
                 row,
-                [places(row), name(row)] + [interval_and_test(row.cells[m.name]) for m in table.metrics],
+                [places(row), _name_cell(row), *(interval_and_test(row.cells[m.name]) for m in table.metrics)],
             )
             for row in table.rows
         ),
+        short_title="95 % bootstrap intervals; stars: paired Wilcoxon test against the first row, Holm-corrected, "
+        "* p < 0.05, ** p < 0.01, *** p < 0.001",
     )
+
+
+def p_mark(p_value: float | None) -> str:
+    """Stars as in papers: * below 0.05, ** below 0.01, *** below 0.001."""
+    return next((stars for limit, stars in STARS if p_value is not None and p_value < limit), "")
 
 
 def p_text(p_value: float) -> str:
@@ -181,5 +222,5 @@ def _costs(table: Table) -> Grid:
             Heading("method", align="left"),
             *(Heading(c.label, c.unit, "right" if c.is_number else "left") for c in COSTS),
         ),
-        rows=tuple(_row(row, [name(row), *(text(row, column) for column in COSTS)]) for row in table.rows),
+        rows=tuple(_row(row, [_name_cell(row), *(text(row, column) for column in COSTS)]) for row in table.rows),
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from leaderboard import statistics
 from leaderboard.row import Cell, Row
@@ -31,8 +32,7 @@ def ranked(rows: list[Row], metrics: Sequence[Metric], seed: int) -> tuple[Row, 
 def _with_places(rows: list[Row], metrics: Sequence[Metric], seed: int) -> list[Row]:
     lower = [m.direction == "lower" for m in metrics]
     means = np.array([[row.cells[m.name].mean for m in metrics] for row in rows], dtype=float)
-    cases = sorted(set.union(*(set(row.values[metrics[0].name]) for row in rows)))
-    values = np.array([[[row.values[m.name].get(c) for c in cases] for m in metrics] for row in rows], dtype=float)
+    values = _case_values(rows, metrics)
     placed = [
         replace(row, borda=float(points), place=int(place), place_interval=interval)
         for row, points, place, interval in zip(
@@ -44,6 +44,21 @@ def _with_places(rows: list[Row], metrics: Sequence[Metric], seed: int) -> list[
         )
     ]
     return sorted(placed, key=lambda row: (row.place, row.label))
+
+
+def _case_values(rows: Sequence[Row], metrics: Sequence[Metric]) -> statistics.Array:
+    """(rows, metrics, cases), nan where a value is undefined."""
+    cases = sorted(set.union(*(set(row.values[metrics[0].name]) for row in rows)))
+    return np.array([[[row.values[m.name].get(c) for c in cases] for m in metrics] for row in rows], dtype=float)
+
+
+def place_draws(rows: Sequence[Row], metrics: Sequence[Metric], seed: int = 0) -> npt.NDArray[np.int64]:
+    """The places that the ranked rows of a table take when cases are drawn again: (draws, ranked rows).
+
+    rows: those of a table that have a place, in its order. metrics: those of the table.
+    """
+    used = [m for m in metrics if m.direction and any(row.cells[m.name].n for row in rows)]
+    return statistics.borda_rank_draws(_case_values(rows, used), [m.direction == "lower" for m in used], seed)
 
 
 def _with_p_values(rows: list[Row], metrics: Sequence[Metric]) -> list[Row]:

@@ -124,6 +124,11 @@ def _config_text(run: RunResult) -> str:
     return repr(sorted(_settings(run).items()))
 
 
+def entry_identity(run: RunResult) -> str:
+    """What is the same for the runs of one method and config under all seeds, protocols and datasets."""
+    return f"{run.method} {_config_text(run)}"
+
+
 def _differences(run: RunResult, siblings: Sequence[RunResult]) -> dict[str, str]:
     own = _settings(run)
     keys = sorted({key for sibling in siblings for key in _settings(sibling)})

@@ -24,3 +24,8 @@ def csv_cell(value: object) -> object:
     except ValueError:
         return f"'{value}"
     return value
+
+
+def decimal_mark(separator: str) -> str:
+    """What goes with a separator of columns: a decimal comma with a semicolon, as German spreadsheets read it."""
+    return "," if separator == ";" else "."

@@ -90,10 +90,8 @@ def borda_ranks(means: Array, lower_is_better: Sequence[bool]) -> npt.NDArray[np
     return np.asarray(stats.rankdata(-points, method="min", axis=-1)).astype(np.int64)
 
 
-def borda_rank_intervals(
-    values: Array, lower_is_better: Sequence[bool], seed: int = 0, level: float = 0.95
-) -> list[Interval]:
-    """The places each method takes when the cases are drawn again with replacement.
+def borda_rank_draws(values: Array, lower_is_better: Sequence[bool], seed: int = 0) -> npt.NDArray[np.int64]:
+    """The places that each method takes when the cases are drawn again with replacement: (draws, methods).
 
     values: (methods, metrics, cases), nan where a metric is undefined for a case; cases are drawn for all
     methods together. A draw in which some metric is undefined for every case is left out.
@@ -104,9 +102,16 @@ def borda_rank_intervals(
     totals = np.einsum("dc,mkc->dmk", counts, np.where(defined, values, 0.0))
     weights = np.einsum("dc,mkc->dmk", counts, defined.astype(float))
     usable = (weights > 0).all(axis=(1, 2))
-    if not usable.any():
+    return borda_ranks(totals[usable] / weights[usable], lower_is_better)
+
+
+def borda_rank_intervals(
+    values: Array, lower_is_better: Sequence[bool], seed: int = 0, level: float = 0.95
+) -> list[Interval]:
+    """The interval of each method's places over the draws of `borda_rank_draws`; all places without a usable draw."""
+    places = borda_rank_draws(values, lower_is_better, seed)
+    if not len(places):
         return [Interval(1, len(values))] * len(values)
-    places = borda_ranks(totals[usable] / weights[usable], lower_is_better)
     tail = (1 - level) / 2
     low = np.quantile(places, tail, axis=0, method="closest_observation")
     high = np.quantile(places, 1 - tail, axis=0, method="closest_observation")

@@ -7,16 +7,16 @@ from pydantic import Field
 
 from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.parts.autoencoder import Autoencoder, AutoencoderConfig
-from methods.parts.difference import difference_map
-from methods.parts.healthy import HealthyMean, RelativeConfig, RelativeMaps
+from methods.parts.difference import residual_map
+from methods.parts.healthy import HealthyMean, RelativeMaps, ResidualConfig
 from methods.parts.images import brain_box
 
 
-class AEConfig(RelativeConfig):
+class AEConfig(ResidualConfig):
     """Settings of the method."""
 
     # The autoencoder's own key tells trained parts apart that build on it.
-    not_in_raw_map: ClassVar[frozenset[str]] = RelativeConfig.not_in_raw_map | {"autoencoder"}
+    not_in_raw_map: ClassVar[frozenset[str]] = ResidualConfig.not_in_raw_map | {"autoencoder"}
 
     autoencoder: AutoencoderConfig = Field(AutoencoderConfig(), description="network and training")
 
@@ -57,7 +57,7 @@ def reconstruction_difference(config: AEConfig, autoencoder: Autoencoder, seed: 
     image = torch.from_numpy(case.image[(slice(None), *box)])
     reconstruction = autoencoder.reconstruct(autoencoder.padded(image[None]))[0].cpu().numpy()
     x, y, z = image.shape[1:]
-    return difference_map(case, box, reconstruction[:, :x, :y, :z])
+    return residual_map(case, box, reconstruction[:, :x, :y, :z], config.signed_mm)
 
 
 class HealthyReconstruction(HealthyMean[AEConfig, Autoencoder]):

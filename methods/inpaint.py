@@ -10,18 +10,18 @@ from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.diffusion.checkerboard import Pattern, hidden_half
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.sampler import Hold, SamplerConfig, in_batches, sample, unit_noise
-from methods.diffusion.sampling_runs import brain_image, case_generator, check_start, score_of
+from methods.diffusion.sampling_runs import brain_image, case_generator, check_level, score_of
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
-from methods.parts.difference import difference_map
-from methods.parts.healthy import HealthyMean, RelativeConfig, RelativeMaps
+from methods.parts.difference import residual_map
+from methods.parts.healthy import HealthyMean, RelativeMaps, ResidualConfig
 from methods.parts.smoothing import blurred_inside
 
 
-class InpaintConfig(RelativeConfig):
+class InpaintConfig(ResidualConfig):
     """Settings of the inpainting. Each default says whose value it is."""
 
-    not_in_raw_map: ClassVar[frozenset[str]] = RelativeConfig.not_in_raw_map | {"runs_at_once"}
+    not_in_raw_map: ClassVar[frozenset[str]] = ResidualConfig.not_in_raw_map | {"runs_at_once"}
 
     score_model: ScoreModelConfig = Field(ScoreModelConfig(), description="the diffusion model")
     sampler: SamplerConfig = Field(
@@ -43,7 +43,7 @@ class InpaintConfig(RelativeConfig):
     @model_validator(mode="after")
     def _start_is_known_to_the_model(self) -> Self:
         if self.start_sigma is not None:
-            check_start(self.start_sigma, self.score_model)
+            check_level("start_sigma", self.start_sigma, self.score_model)
         return self
 
 
@@ -95,7 +95,7 @@ def inpainting_difference(config: InpaintConfig, model: ScoreModel, seed: int, c
         sampled = sample(score_of(model), start, levels, config.sampler, generator, hold)
         total += (sampled * hidden).sum(dim=0)
         times_hidden += hidden.sum(dim=(0, 1))
-    return difference_map(case, box, (total / times_hidden).cpu().numpy())
+    return residual_map(case, box, (total / times_hidden).cpu().numpy(), config.signed_mm)
 
 
 class HealthyInpainting(HealthyMean[InpaintConfig, ScoreModel]):

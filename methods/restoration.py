@@ -8,18 +8,18 @@ from pydantic import Field, model_validator
 from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.sampler import SamplerConfig, in_batches, sample
-from methods.diffusion.sampling_runs import brain_image, case_generator, check_start, score_of
+from methods.diffusion.sampling_runs import brain_image, case_generator, check_level, score_of
 from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.sde import add_noise
 from methods.diffusion.tiny import tiny_score_model
-from methods.parts.difference import difference_map
-from methods.parts.healthy import HealthyMean, RelativeConfig, RelativeMaps
+from methods.parts.difference import residual_map
+from methods.parts.healthy import HealthyMean, RelativeMaps, ResidualConfig
 
 
-class RestorationConfig(RelativeConfig):
+class RestorationConfig(ResidualConfig):
     """Settings of the restoration. Each default says whose value it is."""
 
-    not_in_raw_map: ClassVar[frozenset[str]] = RelativeConfig.not_in_raw_map | {"runs_at_once"}
+    not_in_raw_map: ClassVar[frozenset[str]] = ResidualConfig.not_in_raw_map | {"runs_at_once"}
 
     score_model: ScoreModelConfig = Field(ScoreModelConfig(), description="the diffusion model")
     sampler: SamplerConfig = Field(
@@ -33,7 +33,7 @@ class RestorationConfig(RelativeConfig):
 
     @model_validator(mode="after")
     def _start_is_known_to_the_model(self) -> Self:
-        check_start(self.start_sigma, self.score_model)
+        check_level("start_sigma", self.start_sigma, self.score_model)
         return self
 
 
@@ -79,7 +79,7 @@ def restoration_difference(config: RestorationConfig, model: ScoreModel, seed: i
         batch = image.expand(len(runs), *image.shape)
         start, _ = add_noise(batch, levels[0].expand(len(runs)), generator)
         total += sample(score_of(model), start, levels, config.sampler, generator).sum(dim=0)
-    return difference_map(case, box, (total / config.runs).cpu().numpy())
+    return residual_map(case, box, (total / config.runs).cpu().numpy(), config.signed_mm)
 
 
 class HealthyRestoration(HealthyMean[RestorationConfig, ScoreModel]):

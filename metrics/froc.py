@@ -25,13 +25,45 @@ class FrocPoint:
     false_components_per_case: float
 
 
+@dataclass(frozen=True)
+class Detections:
+    """What each threshold finds in each case.
+
+    thresholds: (K,) ascending, for all cases together. found, false: (cases, K), lesions found and false components.
+    lesions: (cases,), how many lesions there are.
+    """
+
+    thresholds: npt.NDArray[np.float64]
+    found: Counts
+    false: Counts
+    lesions: Counts
+
+    def points(self) -> list[FrocPoint]:
+        """The free-response ROC over all cases."""
+        lesions, cases = int(self.lesions.sum()), len(self.lesions)
+        return [
+            FrocPoint(float(level), int(hits) / lesions if lesions else None, int(alarms) / cases)
+            for level, hits, alarms in zip(self.thresholds, self.found.sum(axis=0), self.false.sum(axis=0), strict=True)
+        ]
+
+
 def froc(
     cases: Sequence[ScoredCase],
     thresholds: npt.NDArray[np.floating],
     protocol: Protocol,
     map_cases: MapCases = map,
 ) -> list[FrocPoint]:
-    """The curve over ascending thresholds (K,), post-processed and counted as the protocol says.
+    """The points of `count_detections`, which says what it takes."""
+    return count_detections(cases, thresholds, protocol, map_cases).points()
+
+
+def count_detections(
+    cases: Sequence[ScoredCase],
+    thresholds: npt.NDArray[np.floating],
+    protocol: Protocol,
+    map_cases: MapCases = map,
+) -> Detections:
+    """What ascending thresholds (K,) find, post-processed and counted as the protocol says.
 
     Healthy cases (empty lesion masks) count with their false components. `metrics.thresholds.pooled_candidates`
     gives thresholds to try. map_cases: `map`, or that of a pool of threads.
@@ -43,13 +75,8 @@ def froc(
     if (np.diff(levels) < 0).any():
         raise ValueError("The thresholds of a free-response ROC must ascend.")
     counted = list(map_cases(lambda index: detections(cases[index], levels, protocol), range(len(cases))))
-    found = np.sum([hits for hits, _, _ in counted], axis=0)
-    false = np.sum([alarms for _, alarms, _ in counted], axis=0)
-    lesions = sum(number for _, _, number in counted)
-    return [
-        FrocPoint(float(level), int(hits) / lesions if lesions else None, int(alarms) / len(cases))
-        for level, hits, alarms in zip(levels, found, false, strict=True)
-    ]
+    found, false, lesions = zip(*counted, strict=True)
+    return Detections(levels, np.array(found), np.array(false), np.array(lesions))
 
 
 def detections(case: ScoredCase, thresholds: npt.NDArray[np.float64], protocol: Protocol) -> tuple[Counts, Counts, int]:

@@ -24,7 +24,16 @@ DISTRIBUTIONS = {
     "yaml": "pyyaml",
 }
 # Used without being imported: programs, their plug-ins, and stubs of types.
-TOOLS = {"bids-validator-deno", "mypy", "pandas-stubs", "pytest-cov", "pytest-xdist", "ruff", "types-pyyaml"}
+TOOLS = {
+    "ipykernel",
+    "bids-validator-deno",
+    "mypy",
+    "pandas-stubs",
+    "pytest-cov",
+    "pytest-xdist",
+    "ruff",
+    "types-pyyaml",
+}
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 

@@ -3,13 +3,24 @@
 import sys
 
 try:
-    from bench.cli import contributing, environment, maps, models, predicting, preparing, running, tables
+    from bench.cli import (
+        contributing,
+        environment,
+        maps,
+        models,
+        predicting,
+        preparing,
+        report,
+        running,
+        sharing,
+        tables,
+    )
     from bench.cli.app import app
 except KeyboardInterrupt:  # nothing was begun yet
     sys.exit(130)
 
 # importing them registers their commands
-COMMANDS = (running, predicting, preparing, models, maps, tables, contributing)
+COMMANDS = (running, predicting, preparing, models, maps, tables, report, sharing, contributing)
 
 
 def main() -> None:

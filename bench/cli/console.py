@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from bench.reporting import Tick, reporting_to
+from bench.reporting import Reporter, SilentReporter, Tick, reporting_to
 
 LINE_EVERY_S = 10.0
 RECENT_S = 60.0  # over which the time left is reckoned: steps may have become slower or faster
@@ -123,8 +123,11 @@ class PlainReporter:
 
 
 @contextmanager
-def reporter() -> Iterator[TerminalReporter | PlainReporter]:
-    """Bars when standard output is a terminal, plain lines otherwise."""
+def reporter(quiet: bool = False) -> Iterator[Reporter]:
+    """Bars when standard output is a terminal, plain lines otherwise; nothing when it is to be quiet."""
+    if quiet:
+        yield SilentReporter()
+        return
     console = Console()
     terminal = console.is_terminal and sys.stdout.isatty()
     with TerminalReporter(console) if terminal else PlainReporter() as view, reporting_to(view):

@@ -60,6 +60,12 @@ class TrainingDataOptions:
     table: Annotated[
         Path | None, typer.Option(metavar="FILE", help="CBCL table (dataset cohort).", rich_help_panel=DATA)
     ] = None
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T1w,FLAIR", help="Contrasts to use; those of all subjects if not given.", rich_help_panel=DATA
+        ),
+    ] = None
     align: Annotated[
         Literal["auto", "none", "affine"],
         typer.Option(help="auto: align brains that lie elsewhere than the training brains.", rich_help_panel=DATA),
@@ -82,6 +88,18 @@ class DataOptions(TrainingDataOptions):
     """Which dataset to learn from and to test on."""
 
     cases: Annotated[int | None, typer.Option(min=1, help="Only the first N test cases.", rich_help_panel=DATA)] = None
+    shift: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND[=AMOUNT]",
+            help="Test images as of another scanner: contrast, noise, blur or bias.",
+            rich_help_panel=DATA,
+        ),
+    ] = None
+    harmonise: Annotated[
+        bool,
+        typer.Option("--harmonise", help="Grey values of test images as in training images.", rich_help_panel=DATA),
+    ] = False
 
 
 # option -> field of the dataset's settings, where their names differ

@@ -87,7 +87,8 @@ def evaluate(
     left_out: tuple[str, ...] = ()
     workspace.remove_leftovers()
     with reporter() as view:
-        bench = Bench(workspace, view, evaluation.workers, evaluation.chosen_metrics())
+        metrics = evaluation.chosen_metrics()
+        bench = Bench(workspace, view, evaluation.workers, metrics, log_subject_ids=evaluation.log_subject_ids)
         if maps is None:
             which = Which(tuple(method or ()), with_maps.dataset, with_maps.fingerprint or "")
             again = evaluate_again(bench, protocol, which)
@@ -130,13 +131,14 @@ def export(
     from bench.runs.bench import Bench
     from bench.runs.datasets import opened_dataset, remember_dataset
     from datasets.export import export_dataset
+    from datasets.settings import scans_folder
 
     settings = dataset_settings(options.DEFAULT_PRESET, data, lesions)
     workspace.remove_leftovers()
     remove_leftovers(target)
     with reporter() as view:
         found = opened_dataset(Bench(workspace, view), settings)
-        written = export_dataset(found, target, split or [], view)
+        written = export_dataset(found, target, split or [], view, scans_folder(settings))
         remember_dataset(workspace, found, settings)
     typer.echo(f"{written} cases in {target / 'images'}, lesion masks in {target / 'labels'}")
     typer.echo(f"next, with a map for each test case: bench evaluate MAPS --dataset {found.name} --method-name NAME")
@@ -147,6 +149,7 @@ def simulate_lesions(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Folder of healthy scans with BIDS names.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write images and lesion masks to.")],
     lesions: LesionOptions,
+    channels: options.ChannelNames = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the lesions.")] = 0,
 ) -> None:
     """Put simulated lesions into your healthy scans and write images and masks."""
@@ -154,6 +157,7 @@ def simulate_lesions(
     from datasets.simulate import simulate_folder
 
     remove_leftovers(target)
+    chosen = options.chosen_channels(channels)
     with reporter() as view:
-        written = simulate_folder(source, target, lesion_settings(lesions), seed, view)
+        written = simulate_folder(source, target, lesion_settings(lesions), seed, view, chosen)
     typer.echo(f"{written} subjects with lesions in {target}")

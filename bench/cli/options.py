@@ -1,5 +1,6 @@
 """The command line's options, each written once, in groups that a command takes as one parameter."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bench.errors import BenchError
+from bench.errors import BenchError, shortened
 from bench.runs.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from metrics.protocol import Protocol
 
 METHODS = "Methods"
+MOST_SEEDS = 1000  # in one range: more are a slip
 
 
 def of_use(count: int | None) -> int | None:
@@ -27,6 +29,27 @@ def of_use(count: int | None) -> int | None:
     if count is not None and count > most_at_once():
         raise typer.BadParameter(f"{count} is more than this machine has use for: take at most {most_at_once()}.")
     return count
+
+
+def seeds(text: str) -> tuple[int, ...]:
+    """(0, 1, 2, 7) of "0-2,7", each once; BenchError for anything else."""
+    found: list[int] = []
+    for part in text.split(","):
+        numbers = re.fullmatch(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?", part)
+        first, last = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (1, 0)
+        if last < first or last - first >= MOST_SEEDS:
+            raise BenchError(f"--seed {shortened(text)}: give one seed, a range as 0-4, or several as 0,2,7.")
+        found += range(first, last + 1)
+    return tuple(dict.fromkeys(found))
+
+
+def _seeds_there(text: str) -> str:
+    """Refuses what are no seeds."""
+    try:
+        seeds(text)
+    except BenchError as problem:
+        raise typer.BadParameter(str(problem)) from None
+    return text
 
 
 Preset = Literal["cpu", "gpu", "paper"]
@@ -45,6 +68,10 @@ WorkspaceFolder = Annotated[
         parser=lambda given: given if isinstance(given, Workspace) else Workspace(Path(given)),
     ),
 ]
+ChannelNames = Annotated[
+    str | None,
+    typer.Option("--channels", metavar="T1w,FLAIR", help="Contrasts to use, parted by commas; all if not given."),
+]
 DEFAULT_WORKSPACE = Workspace(Path(".bench"))
 
 
@@ -57,13 +84,24 @@ class MethodOptions:
     pairs: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change a setting, as patches.blocks=8.", rich_help_panel=METHODS
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting, as patches.blocks=8; 8,16 for a run each.",
+            rich_help_panel=METHODS,
         ),
     ] = None
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="YAML file: method -> settings.", rich_help_panel=METHODS)
     ] = None
-    seed: Annotated[int, typer.Option(help="Seed of training and scoring.", min=0, rich_help_panel=METHODS)] = 0
+    seed: Annotated[
+        str,
+        typer.Option(
+            metavar="N|A-B|A,B,...",
+            callback=_seeds_there,
+            help="Seeds of training and scoring, a run for each: 0, or 0-4, or 0,2,7.",
+            rich_help_panel=METHODS,
+        ),
+    ] = "0"
     device: Annotated[
         Literal["auto", "cpu", "cuda"],
         typer.Option(help="auto takes the GPU if there is one.", rich_help_panel=METHODS),
@@ -84,7 +122,7 @@ class MethodOptions:
             preset=self.preset,
             config_file=self.config,
             pairs=tuple(self.pairs or []),
-            seed=self.seed,
+            seeds=seeds(self.seed),
             device=self.device,
         )
         choice.check_names()
@@ -104,6 +142,9 @@ class EvaluationOptions:
         list[str] | None,
         typer.Option(help="Measure this, too, as `bench metrics` names it; repeat it, or say all."),
     ] = None
+    log_subject_ids: Annotated[
+        bool, typer.Option("--log-subject-ids", help="Name cases in MLflow as the data do; numbered if not given.")
+    ] = False
 
     def chosen_protocol(self) -> "Protocol":
         """The protocol of that name; BenchError when there is none."""
@@ -139,6 +180,15 @@ def chosen_protocol(name: str) -> "Protocol":
         return protocol(name)
     except ValueError as error:
         raise BenchError(str(error)) from error
+
+
+def chosen_channels(given: str | None) -> tuple[str, ...] | None:
+    """The channels of that option, None where it is not given; BenchError for others than there are."""
+    if given is None:
+        return None
+    from datasets import channels
+
+    return channels.chosen_channels(given)
 
 
 def set_up_processor(threads: int | None) -> None:

@@ -21,6 +21,7 @@ def prepare(
         Literal["auto", "deepbet"],
         typer.Option(help="auto: masks that are there, and deepbet where there is none; deepbet: always."),
     ] = "auto",
+    channels: options.ChannelNames = None,
     part: Annotated[
         str, typer.Option(metavar="K/N", help="Only every N-th subject from the K-th on: N commands share the work.")
     ] = "1/1",
@@ -43,7 +44,9 @@ def prepare(
 
     options.set_up_processor(threads)
     remove_leftovers(target)
-    settings = HeadSettings(bias_correction=bias_correction, extraction=extraction)
+    settings = HeadSettings(
+        bias_correction=bias_correction, extraction=extraction, channels=options.chosen_channels(channels)
+    )
     on = "cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu"
     with reporter() as view:
         outcome = prepare_folder(source, target, settings, view, chosen_part, on)

@@ -1,5 +1,6 @@
 """Commands that do the work: run and fit."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from bench.cli import options
 from bench.cli.app import command
-from bench.cli.cluster_options import ClusterOptions
+from bench.cli.cluster_options import ClusterOptions, DeviceOptions
 from bench.cli.data_options import DataOptions, LesionOptions, TrainingDataOptions, dataset_settings
 from bench.cli.options import DEFAULT_WORKSPACE, EvaluationOptions, MethodOptions
 from bench.errors import BenchError
@@ -38,7 +39,8 @@ def run(
     workspace.remove_leftovers()
     with reporter() as view, where.backend(methods.threads) as backend:
         place = workspace.absolute() if where.cluster else workspace
-        bench = Bench(place, view, evaluation.workers, evaluation.chosen_metrics(), backend)
+        metrics = evaluation.chosen_metrics()
+        bench = Bench(place, view, evaluation.workers, metrics, backend, evaluation.log_subject_ids)
         results = run(bench, choice, settings, protocol, again)
     print_runs(results, bench)
     options.exit_unless_complete(results)
@@ -51,6 +53,7 @@ def fit(
     ship: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Copy the trained parts there in half precision.")
     ] = None,
+    devices: DeviceOptions = DeviceOptions(),  # noqa: B008
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Train the parts of methods that learn and keep them, without scoring."""
@@ -66,8 +69,11 @@ def fit(
 
     options.set_up_processor(methods.threads)
     workspace.remove_leftovers()
-    with reporter() as view:
-        fits = fit_methods(Bench(workspace, view), choice, settings)
+    with devices.together(methods.device) as (together, device), reporter(quiet=together.rank > 0) as view:
+        choice = replace(choice, device=device)
+        fits = fit_methods(Bench(workspace, view), choice, settings, devices.compute(), together)
+        if together.rank:
+            return
     for place in ship_parts(fits.parts, ship) if ship else [part.folder for part in fits.parts]:
         typer.echo(str(place))
     for name, reason in fits.skipped.items():

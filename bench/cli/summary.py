@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import typer
 
+from bench.errors import BenchError
 from bench.results import RunResult
 from bench.runs.bench import Bench
-from leaderboard.format import View
+from leaderboard.format import Page, View
 from leaderboard.groups import By, GroupRow, render_groups
-from leaderboard.render import render
+from leaderboard.render import FORMATS, render
 from leaderboard.table import Table, build_table
 
 
@@ -24,10 +25,21 @@ def print_runs(runs: Sequence[RunResult], bench: Bench) -> None:
     typer.echo(f"MLflow:       {bench.tracker.last_line()}")
 
 
-def print_table(table: Table, format: str = "rich", statistics: bool = False, costs: bool = False) -> None:
+def print_table(
+    table: Table, format: str = "rich", statistics: bool = False, costs: bool = False, separator: str | None = None
+) -> None:
     """Print a table; in colour and as wide as the window on a terminal."""
     color, width = terminal_style()
-    typer.echo(render(table, format, View(statistics, costs, color, width)), nl=False)
+    typer.echo(render(table, format, View(statistics, costs, color, width, separator)), nl=False)
+
+
+def print_page(page: Page, format: str) -> None:
+    """Print tables of text; BenchError for a format that writes boards alone."""
+    write_page = FORMATS.get(format).write_page
+    if write_page is None:
+        raise BenchError(f"--format {format} is for boards: take rich, markdown, latex or html here.")
+    color, width = terminal_style()
+    typer.echo(write_page(page, View(color=color, width=width)), nl=False)
 
 
 def print_groups(table: Table, rows: Sequence[GroupRow], by: By, format: str) -> None:

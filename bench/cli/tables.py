@@ -12,10 +12,27 @@ from bench.cli.options import DEFAULT_WORKSPACE, BoardOptions
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.results import RunResult
     from bench.runs.workspace import Workspace
+    from leaderboard.groups import By
+    from leaderboard.table import Table
 
 MetricNames = Annotated[list[str] | None, typer.Option("--metric", help="Metric to show; repeatable.")]
+
+
+def _one_letter(separator: str | None) -> str | None:
+    """Refuses what cannot part columns."""
+    if separator is not None and (len(separator) != 1 or separator in '"\r\n.-' or separator.isalnum()):
+        raise typer.BadParameter(f"{separator!r} cannot part columns: take one character, such as ';'.")
+    return separator
+
+
+Separator = Annotated[
+    str | None,
+    typer.Option(callback=_one_letter, help="Between columns of --format csv; ';' brings decimal commas with it."),
+]
 
 
 @command("leaderboard")
@@ -28,30 +45,94 @@ def leaderboard(
     metric: MetricNames = None,
     statistics: Annotated[bool, typer.Option("--statistics", help="Intervals, tests and ranks.")] = False,
     costs: Annotated[bool, typer.Option("--costs", help="Time, memory, parameters.")] = False,
+    over: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AXES",
+            help="Put boards beside each other that differ in these alone: lesion-set, protocol, dataset; or several, "
+            "with commas.",
+        ),
+    ] = None,
+    all_boards: Annotated[bool, typer.Option("--all", help="Put all boards beside each other.")] = False,
     by: Annotated[
         Literal["sex", "age", "scanner", "lesion-volume"] | None,
         typer.Option(help="By groups of test subjects, as participants.tsv or their lesions tell."),
     ] = None,
+    separator: Separator = None,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
-    """Compare finished runs in one table."""
-    from bench.cli.summary import print_groups, print_table
+    """Compare finished runs in one table; with --over or --all, over many boards."""
+    if over is not None or all_boards:
+        alone = {"--paper": paper, "--statistics": statistics, "--costs": costs}
+        if wrong := next((name for name, given in alone.items() if given), None):
+            raise BenchError(f"{wrong} is for one board: leave it out with --over and --all.")
+        if over is not None and all_boards:
+            raise BenchError("--over chooses among boards, --all takes all of them: leave one out.")
+        _print_over(workspace, over, board, metric, format, separator)
+        return
+    from bench.cli.summary import print_table
     from leaderboard.table import build_table
 
-    runs = list(_runs(workspace).values())
+    runs = list(read_runs(workspace).values())
     table = build_table(runs, board.choice(), metric, paper)
-    if by is not None:
-        if paper or statistics or costs:
-            raise BenchError("--by is a table of its own: leave --paper, --statistics and --costs out.")
-        from bench.runs.datasets import reopened_dataset
-        from leaderboard.groups import group_rows
-
-        # what is known of subjects stays with their data, and is in no result
-        place = workspace.dataset(table.dataset, table.dataset_fingerprint)
-        known = {} if by == "lesion-volume" else reopened_dataset(workspace, place).participants
-        print_groups(table, group_rows(table, runs, by, known), by, format)
+    if by is None:
+        print_table(table, format, statistics, costs, separator)
         return
-    print_table(table, format, statistics, costs)
+    if paper or statistics or costs:
+        raise BenchError("--by is a table of its own: leave --paper, --statistics and --costs out.")
+    _print_by(workspace, table, runs, by, format)
+
+
+def _print_by(workspace: "Workspace", table: "Table", runs: "Sequence[RunResult]", by: "By", format: str) -> None:
+    from bench.cli.summary import print_groups
+    from bench.runs.datasets import reopened_dataset
+    from leaderboard.groups import group_rows
+
+    # what is known of subjects stays with their data, and is in no result
+    place = workspace.dataset(table.dataset, table.dataset_fingerprint)
+    known = {} if by == "lesion-volume" else reopened_dataset(workspace, place).participants
+    print_groups(table, group_rows(table, runs, by, known), by, format)
+
+
+def _print_over(
+    workspace: "Workspace",
+    over: str | None,
+    board: BoardOptions,
+    metrics: list[str] | None,
+    format: str,
+    separator: str | None,
+) -> None:
+    from bench.cli.summary import terminal_style
+    from bench.discovery import nearest
+    from leaderboard.boards import AXES
+    from leaderboard.format import View
+    from leaderboard.over import build_over
+    from leaderboard.over_page import render_over
+
+    axes = None
+    if over is not None:
+        names = [name.strip() for name in over.split(",")]
+        if wrong := next((name for name in names if name not in AXES), None):
+            raise BenchError(f"--over {over}: boards have no {wrong!r}{nearest(wrong or '', list(AXES))}")
+        axes = [axis for axis in AXES if axis in names]
+    color, width = terminal_style()
+    found = build_over(list(read_runs(workspace).values()), axes, board.choice(), metrics)
+    typer.echo(render_over(found, format, View(color=color, width=width, separator=separator)), nl=False)
+
+
+@command("boards")
+def boards(
+    board: BoardOptions,
+    format: Annotated[str, typer.Option(help="How to print it: rich, markdown, latex or html.")] = "rich",
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
+) -> None:
+    """List the boards of a workspace: dataset, lesion set, protocol, how many methods."""
+    from bench.cli.summary import print_page
+    from leaderboard.boards import all_boards, boards_grid
+    from leaderboard.format import Page
+
+    found = all_boards(list(read_runs(workspace).values()), board.choice())
+    print_page(Page([f"{workspace}: {len(found)} boards"], [boards_grid(found)], []), format)
 
 
 @command("compare")
@@ -63,6 +144,7 @@ def compare(
         str, typer.Option(help="How to print it: rich, markdown, latex, html, csv, json, or a plug-in's format.")
     ] = "rich",
     metric: MetricNames = None,
+    separator: Separator = None,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Compare two methods case by case."""
@@ -71,70 +153,52 @@ def compare(
     from leaderboard.format import View
     from leaderboard.table import build_table
 
-    table = build_table(list(_runs(workspace).values()), board.choice(), metric)
+    table = build_table(list(read_runs(workspace).values()), board.choice(), metric)
     color, width = terminal_style()
-    typer.echo(render_comparison(compare(table, first, second), format, View(color=color, width=width)), nl=False)
+    view = View(color=color, width=width, separator=separator)
+    typer.echo(render_comparison(compare(table, first, second), format, view), nl=False)
 
 
 @command("figure")
 def figure(
-    output: Annotated[Path, typer.Argument(help="Path to write; .png and .pdf are put to it.")],
+    output: Annotated[Path, typer.Argument(help="Path to write; .png, .pdf and .svg are put to it.")],
     board: BoardOptions,
     kind: Annotated[
-        Literal["maps", "lesion-volume", "froc"],
+        Literal["maps", "metrics", "ranks", "differences", "tradeoff", "lesion-volume", "froc", "all"],
         typer.Option(
-            help="maps: methods' maps over slices; lesion-volume: share of lesions found by their size; froc: that "
-            "share against false components per case, as numbers, too."
+            help="maps: methods' maps over slices; metrics: means with intervals; ranks: places over bootstrap draws; "
+            "differences: paired, to the first; tradeoff: metrics over time; lesion-volume: share of lesions found by "
+            "their size; froc: that share against false components per case, as numbers, too; all: OUTPUT-maps and "
+            "so on."
         ),
     ] = "maps",
     count: Annotated[int | None, typer.Option(min=1, help="How many cases to draw, of --kind maps; 4.")] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Draw cases of --kind maps at random; the first ones if not given.")
     ] = None,
+    metric: MetricNames = None,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Draw finished runs."""
-    if kind != "maps" and (count is not None or seed is not None):
+    if kind not in ("maps", "all") and (count is not None or seed is not None):
         raise BenchError(f"--count and --seed choose cases of --kind maps: leave them out with {kind}.")
 
+    from bench.cli.console import reporter
+    from bench.runs.figures import Drawing
     from leaderboard.figures.saving import beside
     from leaderboard.table import build_table
 
     beside(output, ".png")  # is refused before the work, if it is
-    runs = _runs(workspace)
-    table = build_table(list(runs.values()), board.choice())
-    if kind == "lesion-volume":
-        from leaderboard.figures.lesion_volume import draw_sensitivity, sensitivities
-
-        paths = draw_sensitivity(sensitivities(list(runs.values()), board.choice()), output)
-    else:
-        from bench.runs.datasets import reopened_dataset
-        from leaderboard.figures.maps import draw_cases, map_folders
-
-        folders = map_folders(list(runs), table)
-        cases = reopened_dataset(workspace, workspace.dataset(table.dataset, table.dataset_fingerprint))
-        if kind == "maps":
-            paths = draw_cases(cases, folders, output, count or 4, seed)
-        else:
-            from bench.cli.console import reporter
-            from bench.runs.froc import froc_curves
-            from leaderboard.figures.froc import save_froc
-
-            with reporter() as view:
-                curves = froc_curves(cases, folders, options.chosen_protocol(table.protocol.partition("@")[0]), view)
-            paths = save_froc(curves, output)
-    for path in paths:
-        typer.echo(f"wrote {path}")
+    runs = read_runs(workspace)
+    table = build_table(list(runs.values()), board.choice(), metric)
+    with reporter() as view:
+        drawing = Drawing(workspace, runs, table, view, count or 4, seed)
+        for path in drawing.draw_all(output) if kind == "all" else drawing.draw(kind, output):
+            view.say(f"wrote {path}")
 
 
-def _runs(workspace: "Workspace") -> "dict[Path, RunResult]":
+def read_runs(workspace: "Workspace") -> "dict[Path, RunResult]":
     """run.json -> the run. One that cannot be read is said and left out."""
-    from bench.results import load_run
+    from bench.runs.finished import finished_runs
 
-    runs = {}
-    for path in workspace.run_files():
-        try:
-            runs[path] = load_run(path)
-        except BenchError as problem:
-            tell(f"left out: {problem}")
-    return runs
+    return finished_runs(workspace, tell)

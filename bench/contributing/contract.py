@@ -13,6 +13,7 @@ from bench.contributing.check import Check, gathered
 from bench.detector import Detector, MethodConfig
 from bench.errors import Skipped
 from bench.reporting import SilentReporter
+from bench.runs.choice import ChosenMethod
 from bench.runs.scoring import fitted_detector, map_problem
 from bench.runs.store import Store
 from bench.seeds import numpy_generator
@@ -44,9 +45,8 @@ def _check(detector_class: type[Detector], dataset: Dataset, folder: Path) -> It
     config = detector_class.contract_config()
 
     def fresh(store: str) -> Detector:
-        return fitted_detector(
-            detector_class, config, dataset, Store(folder / store, shipped=None), 0, "cpu", SilentReporter()
-        ).detector
+        method = ChosenMethod(detector_class, config, "cpu", 0, "cpu")
+        return fitted_detector(method, dataset, Store(folder / store, shipped=None), SilentReporter()).detector
 
     try:
         detector = fresh("one")
@@ -110,7 +110,8 @@ def fitted_on_tiny_dataset(
     config, dataset = config or detector_class.contract_config(), dataset or tiny_dataset()
     with TemporaryDirectory() as folder:
         store = Store(Path(folder), shipped=None)
-        return fitted_detector(detector_class, config, dataset, store, seed, "cpu", SilentReporter()).detector, dataset
+        method = ChosenMethod(detector_class, config, "cpu", seed, "cpu")
+        return fitted_detector(method, dataset, store, SilentReporter()).detector, dataset
 
 
 def tiny_dataset(channels: tuple[str, ...] = CHANNELS, train: int = 4, validation: int = 2, test: int = 2) -> Dataset:

@@ -30,6 +30,7 @@ from bench.models.model import PARTS, TEMPLATE, TEMPLATE_MASK, Model
 from bench.registry import method
 from bench.results import RunResult, load_run
 from bench.runs.bench import Bench
+from bench.runs.choice import ChosenMethod
 from bench.runs.datasets import reopened_dataset
 from bench.runs.presets import nested
 from bench.runs.run_folder import RunFolder, load_map
@@ -89,7 +90,8 @@ def export_model(bench: Bench, run: Path, labels: Labels, target: Path, device: 
     dataset = reopened_dataset(bench.workspace, DatasetLayout(run.parent))
     kind = method(folder.record.method)
     config = validated(kind.Config, nested(folder.record.config), f"{folder.record_file}")
-    fitted = fitted_detector(kind, config, dataset, bench.store, folder.record.seed, device, bench.reporter)
+    chosen = ChosenMethod(kind, config, folder.record.preset or "", folder.record.seed, device)
+    fitted = fitted_detector(chosen, dataset, bench.store, bench.reporter)
     shipped = bench.store.shipped
     with tempfile.TemporaryDirectory(dir=_made(target.parent), prefix=".model-") as scratch:
         place = Path(scratch, "model")

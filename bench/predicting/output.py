@@ -1,17 +1,25 @@
 """What lies where in the folder that predictions are written to, and what it may be used for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from bench.errors import BenchError
-from bench.files import visible_files, write_json, write_text
+from bench.files import visible_files, write_json
 from datasets import output
 from datasets.scans.names import anat_folder, subject_of
 
 COMMAND = "bench predict"
 IGNORED = "*_anomaly.nii.gz\n*.html\n**/figures\npredictions.tsv\nset_aside.json\n"  # what BIDS has no name for
+
+
+def source_url(scan: Path) -> str:
+    """The BIDS folder that a scan lies in, otherwise the folder around it; of a folder, itself."""
+    folder = scan if scan.is_dir() else scan.parent
+    named = [above for above in (folder, *folder.parents) if above.name.startswith("sub-")]
+    return (named[-1].parent if named else folder).resolve().as_uri()
 
 
 @dataclass(frozen=True)
@@ -63,8 +71,8 @@ class Predictions:
         """Those of all scans that are done."""
         return visible_files(self.path, "sub-*/**/*_desc-anomaly_mask.json")
 
-    def begin(self, settings: dict[str, JsonValue]) -> None:
-        """Mark the folder as one of predictions with these settings.
+    def begin(self, settings: dict[str, JsonValue], scans: Sequence[Path]) -> None:
+        """Mark the folder as one of predictions with these settings; those of other scans may be there.
 
         BenchError, with nothing touched, when it holds others, or files that this command did not write.
         """
@@ -75,9 +83,13 @@ class Predictions:
             raise BenchError(
                 f"{self.path} holds predictions with another {' and '.join(differing).lower()}: name a new folder."
             )
-        if known is None:
-            output.note(self.path, COMMAND, "predicted anomalies", {"Settings": settings})
-            write_text(self.path / ".bidsignore", IGNORED)
+        before_now = known.get("SourceDatasets") if known else None
+        sources: list[JsonValue] = list(before_now) if isinstance(before_now, list) else []
+        new: list[JsonValue] = [{"URL": url} for url in dict.fromkeys(source_url(path) for path in scans)]
+        sources += [one for one in new if one not in sources]
+        if known is None or sources != before_now:
+            words: dict[str, JsonValue] = {"SourceDatasets": sources, "Settings": settings}
+            output.note(self.path, COMMAND, "predicted anomalies", words, ignored=IGNORED)
 
     def note_set_aside(self, reasons: dict[str, str]) -> None:
         """Write down why scans have no prediction; nothing is left when all have one."""

@@ -86,7 +86,7 @@ def predict(scans: Sequence[Path], asked: Job, reporter: Reporter, answers: Answ
     manifest.threshold(asked.fpr)
     given = given_scans(scans, manifest.channels, without=folder.path)
     settings = {"FalsePositiveRate": asked.fpr, "Align": asked.align}
-    folder.begin({"Model": manifest.name, "Checksum": manifest.checksum, **settings})
+    folder.begin({"Model": manifest.name, "Checksum": manifest.checksum, **settings}, scans)
     for note in given.notes:
         reporter.say(note)
     set_aside = {}

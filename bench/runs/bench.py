@@ -21,6 +21,7 @@ class Bench:
         workers: How many cases are evaluated at the same time; None for as many as there are cores.
         metrics: What is measured of each case.
         backend: Where methods are fitted and cases scored.
+        log_subject_ids: MLflow may name cases as the dataset does.
     """
 
     workspace: Workspace
@@ -28,9 +29,10 @@ class Bench:
     workers: int | None = None
     metrics: tuple[Metric, ...] = METRICS
     backend: Backend = field(default_factory=LocalBackend)
+    log_subject_ids: bool = False
     store: Store = field(init=False)
     tracker: Tracker = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "store", Store(self.workspace.trained_parts))
-        object.__setattr__(self, "tracker", Tracker(self.workspace, self.reporter))
+        object.__setattr__(self, "tracker", Tracker(self.workspace, self.reporter, self.log_subject_ids))

@@ -1,7 +1,7 @@
 """What the user chose to run: methods, their settings, seed and device."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import registry
@@ -14,7 +14,8 @@ from bench.runs import presets
 class ChosenMethod:
     """A method with its settings, seed and device.
 
-    preset: whose settings it began with, for the tables; `config` is what counts.
+    preset: whose settings it began with, for the tables; `config` is what counts. apart: how it differs from the other
+    runs of its method in one command, such as "seed 1".
     """
 
     detector: type[Detector]
@@ -22,11 +23,17 @@ class ChosenMethod:
     preset: str
     seed: int
     device: str
+    apart: str = ""
 
     @property
     def name(self) -> str:
         """What commands call it."""
         return self.detector.info.name
+
+    @property
+    def label(self) -> str:
+        """Its name, and how it differs from other runs of it."""
+        return f"{self.name} ({self.apart})" if self.apart else self.name
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,8 @@ class Choice:
         methods: Names, or "all".
         preset: "cpu", "gpu" or "paper".
         config_file: YAML file of method -> settings, over the preset's.
-        pairs: Settings such as "patches.blocks=8", over the file's.
-        seed: Of training and scoring.
+        pairs: Settings such as "patches.blocks=8", over the file's; "patches.blocks=8,16" stands for two runs.
+        seeds: Of training and scoring, a run for each.
         device: "cpu", "cuda", or "auto" for the GPU if there is one.
     """
 
@@ -46,11 +53,11 @@ class Choice:
     preset: str = "cpu"
     config_file: Path | None = None
     pairs: tuple[str, ...] = ()
-    seed: int = 0
+    seeds: tuple[int, ...] = (0,)
     device: str = "auto"
 
     def resolved(self, device_of: Callable[[str], str] | None = None) -> list[ChosenMethod]:
-        """Each chosen method once, in the order given.
+        """Each chosen method with every combination of settings and seeds, in the order given; no run twice.
 
         Args:
             device_of: What "auto", "cpu" or "cuda" stands for where the work is done; here, if None.
@@ -60,12 +67,18 @@ class Choice:
         """
         detectors = self._detectors()
         known = list(registry.listing()[0]) if self.config_file else []
-        configs = presets.resolve(detectors, self.preset, self.config_file, list(self.pairs), known)
-        device = (device_of or chosen_device)(self.device)
-        return [
-            ChosenMethod(detector, configs[name], self.preset, self.seed, device)
-            for name, detector in detectors.items()
+        configs = [
+            presets.resolve(detectors, self.preset, self.config_file, pairs, known)
+            for pairs in presets.combinations(self.pairs)
         ]
+        device = (device_of or chosen_device)(self.device)
+        found = []
+        for name, detector in detectors.items():
+            own = [config[name] for config in configs]
+            once = [config for i, config in enumerate(own) if config not in own[:i]]  # where others' settings vary
+            runs = [ChosenMethod(detector, config, self.preset, seed, device) for config in once for seed in self.seeds]
+            found += _told_apart(runs)
+        return found
 
     def check_names(self) -> None:
         """BenchError for a name that there is not, before anything heavy is imported."""
@@ -82,6 +95,22 @@ class Choice:
             self.check_names()
             return registry.methods()
         return {name: registry.method(name) for name in self.methods}
+
+
+def _told_apart(runs: Sequence[ChosenMethod]) -> list[ChosenMethod]:
+    """Runs of one method, each with the settings and seed that set it apart."""
+    flat = [presets.flattened(run.config) for run in runs]
+    varying = [
+        key
+        for key in dict.fromkeys(k for one in flat for k in one)
+        if any(one.get(key) != flat[0].get(key) for one in flat)
+    ]
+    seeds = len({run.seed for run in runs}) > 1
+    apart = [
+        [*(f"{key}={own.get(key)}" for key in varying), *([f"seed {run.seed}"] if seeds else [])]
+        for run, own in zip(runs, flat, strict=True)
+    ]
+    return [replace(run, apart=", ".join(words)) for run, words in zip(runs, apart, strict=True)]
 
 
 def chosen_device(name: str) -> str:

@@ -1,7 +1,5 @@
 """From anomaly maps on disk to results under one protocol: case JSONs, cases.csv, run.json."""
 
-import csv
-import io
 import json
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,22 +9,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
 from bench.errors import BenchError, reason, stops_all
 from bench.files import write_text
 from bench.machine.version import commit, version
 from bench.reporting import Reporter
-from bench.results import CaseResult, MetricSummary, RunResult, save_result
+from bench.results import CaseResult, RunResult, save_result
 from bench.runs.backend import Backend, LocalBackend
 from bench.runs.bench import Bench
 from bench.runs.case_pool import case_pool
+from bench.runs.case_tables import cases_csv, summaries
 from bench.runs.run_folder import RunFolder, digest, load_map
 from bench.runs.thresholds import shared_threshold
 from bench.runs.workspace import ResultsLayout
 from datasets.dataset import Dataset
-from leaderboard.sharing import csv_cell
-from leaderboard.statistics import mean_and_standard_error
 from metrics.definitions.standard import METRICS
 from metrics.evaluate import evaluate_case
 from metrics.image_score import image_score
@@ -236,26 +231,3 @@ def _mean(values: Iterable[float | None]) -> float | None:
     """The mean of those that are known."""
     known = [value for value in values if value is not None]
     return statistics.fmean(known) if known else None
-
-
-def summaries(cases: list[CaseResult]) -> dict[str, MetricSummary]:
-    """Mean and standard error of every metric over the cases where it is defined."""
-    names = list(dict.fromkeys(name for case in cases for name in case.metrics))
-    found = {}
-    for name in names:
-        values = [value for case in cases if (value := case.metrics.get(name)) is not None]
-        mean, se = mean_and_standard_error(np.array(values, dtype=float))
-        found[name] = MetricSummary(mean=mean, se=se, n=len(values))
-    return found
-
-
-def cases_csv(run: RunResult) -> str:
-    """One line per case: id, threshold, seconds, metrics; empty where a metric is undefined."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["id", "threshold", "runtime_s", *run.metrics])
-    for case in run.cases:
-        writer.writerow(
-            [csv_cell(case.id), case.threshold, case.runtime_s, *(case.metrics.get(name) for name in run.metrics)]
-        )
-    return text.getvalue()

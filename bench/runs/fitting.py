@@ -8,6 +8,7 @@ from bench.runs.bench import Bench
 from bench.runs.choice import Choice
 from bench.runs.datasets import opened_dataset
 from bench.runs.scoring import fitted_detector
+from bench.together import Compute, Together
 from datasets.settings import DatasetSettings
 
 
@@ -20,13 +21,21 @@ class Fits:
     skipped: dict[str, str]
 
 
-def fit_methods(bench: Bench, choice: Choice, dataset_settings: DatasetSettings) -> Fits:
+def fit_methods(
+    bench: Bench,
+    choice: Choice,
+    dataset_settings: DatasetSettings,
+    compute: Compute | None = None,
+    together: Together | None = None,
+) -> Fits:
     """Fit the chosen methods, so that the store holds the trained parts that they use.
 
     Args:
         bench: Where to work.
         choice: Which methods, with which settings.
         dataset_settings: What to learn from.
+        compute: How trainings use the device.
+        together: The processes that train as one, if this is one of several.
 
     Returns:
         The trained parts, and why methods have none.
@@ -39,14 +48,12 @@ def fit_methods(bench: Bench, choice: Choice, dataset_settings: DatasetSettings)
     parts, failed, skipped = {}, {}, {}
     for method in methods:
         try:
-            fitted = fitted_detector(
-                method.detector, method.config, dataset, bench.store, method.seed, method.device, bench.reporter
-            )
+            fitted = fitted_detector(method, dataset, bench.store, bench.reporter, compute, together)
             parts.update({part.component.key: part for part in fitted.parts})
         except Skipped as why_not:
-            skipped[method.name] = str(why_not)
+            skipped[method.label] = str(why_not)
         except Exception as error:
             if stops_all(error):
                 raise
-            failed[method.name] = reason(error)
+            failed[method.label] = reason(error)
     return Fits(tuple(parts.values()), failed, skipped)

@@ -4,8 +4,10 @@ A YAML file maps method names to settings; what stands under the key `shared` is
 (`score_model: *score_model`) and is otherwise ignored.
 """
 
+import itertools
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from bench.settings import settings_of, validated
 
 PRESETS = ("cpu", "gpu", "paper")
 Settings = dict[str, Any]
+MOST_RUNS = 1000  # of one method in one command: more are a slip
 NO_YAML = (yaml.YAMLError, ValueError)  # ValueError for a date in month 13, an integer of 5000 digits
 
 
@@ -61,6 +64,38 @@ def assignments(pairs: list[str]) -> list[tuple[str, Any]]:
     return list(parsed.items())
 
 
+def combinations(pairs: Sequence[str]) -> list[list[str]]:
+    """`["a=1,2", "b=3"]` as `[["a=1", "b=3"], ["a=2", "b=3"]]`: the cross product of alternatives, at most MOST_RUNS.
+
+    Commas inside brackets and quotes part no alternatives: `scales=[1,2]` is one value.
+    """
+    choices = []
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        choices.append([f"{key}{equals}{one}" for one in _alternatives(pair, value)] if equals else [pair])
+    if math.prod(map(len, choices)) > MOST_RUNS:
+        raise BenchError(f"--set: these alternatives make more than {MOST_RUNS} combinations: give fewer.")
+    return [list(one) for one in itertools.product(*choices)]
+
+
+def _alternatives(pair: str, value: str) -> list[str]:
+    """The parts between commas that stand in no bracket and no quotes; BenchError for an empty one."""
+    parts, depth, quote = [""], 0, ""
+    for sign in value:
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "\"'" and not parts[-1].strip():
+            quote = sign
+        depth += (sign in "[{") - (sign in "]}") if not quote else 0
+        if sign == "," and depth <= 0 and not quote:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    if len(parts) > 1 and not all(part.strip() for part in parts):
+        raise BenchError(f"--set {shortened(pair)}: a value between commas is missing.")
+    return parts
+
+
 def resolve(
     detectors: dict[str, type[Detector]],
     preset: str,
@@ -82,8 +117,8 @@ def resolve(
     return {name: validated(detector.Config, settings[name], name) for name, detector in detectors.items()}
 
 
-def flattened(config: BaseModel) -> dict[str, str | int | float | bool | None]:
-    """A config as dotted keys and plain values; lists become JSON text."""
+def flattened(config: BaseModel | Settings) -> dict[str, str | int | float | bool | None]:
+    """A config, or one that was read from JSON, as dotted keys and plain values; lists become JSON text."""
     flat: dict[str, str | int | float | bool | None] = {}
 
     def walk(value: Any, key: str) -> None:
@@ -95,7 +130,7 @@ def flattened(config: BaseModel) -> dict[str, str | int | float | bool | None]:
         else:
             flat[key] = json.dumps(value)
 
-    walk(config.model_dump(mode="json"), "")
+    walk(config.model_dump(mode="json") if isinstance(config, BaseModel) else config, "")
     return flat
 
 

@@ -8,11 +8,11 @@ from bench.runs.bench import Bench
 from bench.runs.choice import Choice, ChosenMethod
 from bench.runs.datasets import opened_dataset, remember_dataset
 from bench.runs.evaluation import evaluate_and_track, evaluation_in_background
-from bench.runs.run_folder import Record, RunFolder, digest
+from bench.runs.run_folder import Record, RunFolder, describe_maps, digest
 from bench.runs.scoring import ScoringJob, score_unfinished, score_validation
 from bench.runs.source import has_changed, source_hash
 from datasets.dataset import Dataset
-from datasets.settings import DatasetSettings
+from datasets.settings import DatasetSettings, scans_folder
 from metrics.protocol import Protocol
 
 
@@ -29,7 +29,8 @@ def run(
         again: Score every case anew, for instance after the method's code was edited.
 
     Returns:
-        One result for each method: finished, failed, or skipped as one that cannot run here.
+        One result for each method, combination of settings and seed: finished, failed, or skipped as one that
+        cannot run here.
 
     Raises:
         BenchError: For a choice or a dataset that there is not, before any work is done.
@@ -40,13 +41,14 @@ def run(
     dataset = opened_dataset(bench, dataset_settings)
     remember_dataset(bench.workspace, dataset, dataset_settings)
     results = []
-    with bench.reporter.task("methods", len(methods)) as tick:
+    with bench.reporter.task("runs" if any(method.apart for method in methods) else "methods", len(methods)) as tick:
         for method in methods:
             folder = folder_of(bench, dataset, method)
             if again:
                 folder.forget_scores()
             results.append(run_method(bench, method, folder, dataset, protocol))
-            tick()
+            describe_maps(folder, dataset, scans_folder(dataset_settings))
+            tick(note=method.label)
     return results
 
 
@@ -69,14 +71,14 @@ def run_method(
     except Skipped as skipped:
         record.skipped, record.error = str(skipped), None
         folder.save()
-        bench.reporter.say(f"{method.name} is skipped: {record.skipped}")
+        bench.reporter.say(f"{method.label} is skipped: {record.skipped}")
     except Exception as error:
         if stops_all(error):
             raise
         record.error = reason(error)
         folder.log("fit", error)
         folder.save()
-        bench.reporter.say(f"{method.name} failed: {record.error} (traceback in {folder.error_log})")
+        bench.reporter.say(f"{method.label} failed: {record.error} (traceback in {folder.error_log})")
     return evaluate_and_track(bench, folder, dataset, protocol)
 
 
@@ -87,9 +89,9 @@ def _note_source(bench: Bench, method: ChosenMethod, folder: RunFolder, dataset:
     if not done:
         folder.record.source, folder.record.versions = now, versions()
         return
-    bench.reporter.say(f"{method.name}: {done} of {len(dataset.test_ids)} cases were scored before, in {folder.path}")
+    bench.reporter.say(f"{method.label}: {done} of {len(dataset.test_ids)} cases were scored before, in {folder.path}")
     if has_changed(folder.record.source, now):
-        bench.reporter.say(f"{method.name}: its code has changed since; --again scores every case anew")
+        bench.reporter.say(f"{method.label}: its code has changed since; --again scores every case anew")
 
 
 def folder_of(bench: Bench, dataset: Dataset, method: ChosenMethod) -> RunFolder:

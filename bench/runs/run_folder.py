@@ -7,15 +7,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from bench.errors import BenchError, reason
 from bench.files import read_scores, save_nifti, visible_files, write_text
 from bench.reporting import Reporter
 from bench.results import RunFacts
 from bench.runs.workspace import RunLayout
+from datasets import output
 from datasets.case import Case, FloatArray, NativeGrid, ScoreArray
+from datasets.dataset import Dataset
 from datasets.preparing.preparation import to_native
+
+MAPS_IGNORED = "*_anomaly.nii.gz\n"
 
 
 class Scored(BaseModel):
@@ -180,6 +184,19 @@ class RunFolder(RunLayout):
         self.path.mkdir(parents=True, exist_ok=True)
         with self.error_log.open("a", encoding="utf-8") as file:
             file.write(f"{what}\n{''.join(traceback.format_exception(error))}\n")
+
+
+def describe_maps(folder: RunFolder, dataset: Dataset, scans: Path | None) -> None:
+    """Make a BIDS derivative of the folder of maps, if there is one: what made them, of which scans.
+
+    BIDS has no name for anomaly maps, which are no probabilities: `.bidsignore` says so.
+    """
+    if not folder.maps.is_dir() or (folder.maps / output.DESCRIPTION).exists():
+        return
+    record = folder.record
+    settings: dict[str, JsonValue] = {"Method": record.method, "Config": {**record.config}, "Seed": record.seed}
+    words: dict[str, JsonValue] = {"Settings": settings, "Fingerprint": dataset.fingerprint}
+    output.note(folder.maps, "bench run", f"{record.title}: anomaly maps of {dataset.name}", words, scans, MAPS_IGNORED)
 
 
 def digest(*parts: object) -> str:

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 
 from bench.component import AnyComponent, FitContext, Fitted
-from bench.detector import Detector, MethodConfig
+from bench.detector import Detector
 from bench.errors import BenchError, Skipped, stops_all
 from bench.files import save_nifti
 from bench.machine.memory import peak_mb, reset_peak
@@ -17,6 +17,7 @@ from bench.reporting import Reporter
 from bench.runs.choice import ChosenMethod
 from bench.runs.run_folder import RunFolder, Scored
 from bench.runs.store import Store
+from bench.together import Compute, Together
 from datasets.cache import make_ahead
 from datasets.case import Case, Cases, FloatArray, ScoreArray
 from datasets.dataset import Dataset
@@ -68,27 +69,38 @@ class FittedDetector:
 
 
 def fitted_detector(
-    detector_class: type[Detector],
-    config: MethodConfig,
+    method: ChosenMethod,
     dataset: Dataset,
     store: Store,
-    seed: int,
-    device: str,
     reporter: Reporter,
+    compute: Compute | None = None,
+    together: Together | None = None,
 ) -> FittedDetector:
-    """The detector after `fit`. Raises Skipped when it says that it cannot run here."""
+    """The detector after `fit`. Raises Skipped when it says that it cannot run here.
+
+    Args:
+        method: Which, with its settings, seed and device.
+        dataset: What it learns from.
+        store: Where its trained parts are found and kept.
+        reporter: Where progress goes.
+        compute: How trainings use the device.
+        together: The processes that train as one, if this is one of several.
+    """
+    device = method.device
     context = FitContext(
         train=dataset.train,
         validation=dataset.validation,
         channels=dataset.channels,
         training_fingerprint=dataset.training_fingerprint,
-        seed=seed,
+        seed=method.seed,
         device=device,
         store=store,
         reporter=reporter,
         dataset=dataset.name,
+        compute=compute or Compute(),
+        together=together or Together(),
     )
-    detector = detector_class(config)
+    detector = method.detector(method.config)
     why_not = detector.skip(context)
     if why_not:
         raise Skipped(why_not)
@@ -118,10 +130,7 @@ class ScoringJob:
 
     def fitted(self, reporter: Reporter) -> FittedDetector:
         """The method's detector after `fit`. Raises Skipped when it says that it cannot run here."""
-        method = self.method
-        return fitted_detector(
-            method.detector, method.config, self.dataset, self.store, method.seed, method.device, reporter
-        )
+        return fitted_detector(self.method, self.dataset, self.store, reporter)
 
     def cases(self, split: Split) -> Cases:
         """The cases of a split."""

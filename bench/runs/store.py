@@ -93,11 +93,12 @@ class Store:
         name = f"{component.name}-{key[:12]}"
         layers = [layer / name for layer in (self.folder, self.shipped) if layer is not None]
         place = next((folder for folder in layers if folder.exists()), None)
-        if place is None:
+        if not context.together.agreed(place is not None):
             place = self.folder / name
             with _alone(place, context):
-                if not place.exists():
+                if context.together.agreed(not place.exists()):
                     self._train(place, key, component, config, context, upstream)
+        assert place is not None
         card, state = load_part(place, key)
         try:
             found = component.restore(config, state, context.device, upstream)
@@ -119,6 +120,9 @@ class Store:
         checkpoints.mkdir(parents=True, exist_ok=True)
         start = time.perf_counter()
         trained = component.train(config, replace(context, checkpoint_folder=checkpoints), upstream)
+        if context.together.rank:  # that of rank 0 writes; all have the same weights
+            context.together.agreed(True)
+            return
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.state().items()}
         card = Card(
             key=key,
@@ -140,11 +144,18 @@ class Store:
         )
         _write(place, card, state)
         shutil.rmtree(checkpoints, ignore_errors=True)
+        context.together.agreed(True)
 
 
 @contextmanager
 def _alone(place: Path, context: FitContext) -> Iterator[None]:
-    """Wait as long as another command trains this part; the lock ends with the process that holds it."""
+    """Wait as long as another command trains this part; the lock ends with the process that holds it.
+
+    Of several processes that train as one, that of rank 0 holds it.
+    """
+    if context.together.rank:
+        yield
+        return
     place.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(place.with_name(f".training-{place.name}.lock"))
     try:

@@ -129,7 +129,7 @@ class DatasetLayout:
 class RunLayout:
     """What lies where in the folder of one method's run.
 
-    maps/<id>_anomaly.nii.gz     the anomaly map on the subject's own grid
+    maps/<id>_anomaly.nii.gz     the anomaly map on the subject's own grid, in a BIDS derivative
     prepared/<id>.nii.gz         the same on the prepared grid, float32: what is evaluated
     validation/<id>.nii.gz       maps of healthy validation cases, for protocols that set thresholds on them
     healthy_brains/<id>.nii.gz   their brain masks, where no dataset knows them (maps made elsewhere)
@@ -160,9 +160,14 @@ class RunLayout:
         """Tracebacks of what failed."""
         return self.path / "errors.log"
 
+    @property
+    def maps(self) -> Path:
+        """Folder of the maps on the subjects' own grids."""
+        return self.path / "maps"
+
     def map_path(self, case_id: str) -> Path:
         """The map on the subject's own grid."""
-        return self.path / "maps" / f"{case_id}_anomaly.nii.gz"
+        return self.maps / f"{case_id}_anomaly.nii.gz"
 
     def prepared_path(self, case_id: str) -> Path:
         """The map on the prepared grid."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bench.errors import BenchError
 from bench.files import MNI152, space_of
 from datasets.case import Affine, BoolArray, FloatArray
+from datasets.channels import Channels
 from datasets.preparing.bias import bias_field
 from datasets.preparing.brain import check_volume, extraction_name, found_brain, is_extracted, volume_ml
 from datasets.preparing.preparation import Scan, corner_value
@@ -40,6 +41,7 @@ class HeadSettings(BaseModel):
     extraction: Literal["auto", "deepbet"] = Field(
         "auto", description="auto: a mask that is there, a background removed before, or deepbet; deepbet: always"
     )
+    channels: Channels | None = Field(None, description="contrasts to prepare, T1w first; None: those that are there")
 
 
 class RawGrid(BaseModel):

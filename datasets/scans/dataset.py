@@ -13,6 +13,7 @@ from bench.errors import BenchError
 from bench.seeds import derived_seed
 from datasets.cache import LazyCases
 from datasets.case import Case
+from datasets.channels import CHANNELS
 from datasets.dataset import Dataset, SetAside
 from datasets.fingerprint import fingerprint
 from datasets.lesions.checking import check_lesions
@@ -24,7 +25,7 @@ from datasets.preparing import preparation
 from datasets.preparing.preparation import Frame
 from datasets.scans import reading
 from datasets.scans.alignment import REFERENCE_CASES, Alignment, Mode, to_align
-from datasets.scans.bids_layout import CHANNELS, Folder, SubjectFiles
+from datasets.scans.bids_layout import Folder
 from datasets.scans.inspection import Subject, usable_subjects
 from datasets.scans.patients import unlabelled_patient, why_patient
 from datasets.scans.splits import SPLITS, seeded_split
@@ -44,7 +45,7 @@ def scans_dataset(
     BenchError when a split is empty.
     """
     folders = [folder] if healthy is None else [healthy, folder]
-    channels, left_out = common_channels([files for each in folders for files in each.subjects])
+    channels, left_out = (settings.channels, "") if settings.channels else common_channels(folders)
     set_aside = [one for each in folders for one in each.set_aside]
     usable = []
     for each in folders:
@@ -55,9 +56,9 @@ def scans_dataset(
     splits, without_split = split_subjects(folders[0], usable[0], settings.seed)
     set_aside += without_split
     if healthy is not None:
-        patients = [subject for subject in splits["test"] if subject.files.lesion_mask]
+        with_lesions = [subject for subject in splits["test"] if subject.files.lesion_mask]
         set_aside += [
-            SetAside(one.id, f"{one.id} has a lesion mask; {healthy.root} is to learn from.") for one in patients
+            SetAside(one.id, f"{one.id} has a lesion mask; {healthy.root} is to learn from.") for one in with_lesions
         ]
         splits["test"], not_tested = test_only(folder, usable[1], splits)
         set_aside += not_tested
@@ -111,14 +112,19 @@ def scans_dataset(
     )
 
 
-def common_channels(subjects: Sequence[SubjectFiles]) -> tuple[tuple[str, ...], str]:
-    """The channels that all subjects have, and a note on what is left out."""
-    missing = [files.id for files in subjects if CHANNELS[1] not in files.images]
-    if not missing:
-        return CHANNELS, ""
-    if len(missing) == len(subjects):
-        return CHANNELS[:1], ""
-    return CHANNELS[:1], f" (T2w left out: {len(missing)} of {len(subjects)} subjects have none)"
+def common_channels(folders: Sequence[Folder]) -> tuple[tuple[str, ...], str]:
+    """The channels that all subjects have, and a note on what is left out. BenchError when there is none."""
+    subjects = [files for folder in folders for files in folder.subjects]
+    if not subjects:
+        return CHANNELS[:1], ""  # nothing is read, and why is said elsewhere
+    without = {channel: sum(channel not in files.images for files in subjects) for channel in CHANNELS}
+    common = tuple(channel for channel in CHANNELS if not without[channel])
+    if not common:
+        has = [f"{folder.root} has {' and '.join(folder.subjects[0].images)}" for folder in folders if folder.subjects]
+        raise BenchError(f"No channel is there in all subjects: {', '.join(has)}; add what is lacking.")
+    partly = [channel for channel in CHANNELS if 0 < without[channel] < len(subjects)]
+    notes = [f"{channel} left out: {without[channel]} of {len(subjects)} subjects have none" for channel in partly]
+    return common, f" ({'; '.join(notes)})" if notes else ""
 
 
 def without_unlabelled_patients(folder: Folder, subjects: Sequence[Subject]) -> tuple[list[Subject], list[SetAside]]:
@@ -183,7 +189,7 @@ def test_only(
             reason = f"{subject.id} is also in the folder to learn from: its image is that of {twin.id} there."
         elif twin := by_name.get(subject.files.subject):
             reason = (
-                f"{subject.id} is also in the folder to learn from, as {twin.files.images['T1w']}; "
+                f"{subject.id} is also in the folder to learn from, as {twin.files.first}; "
                 "rename it there or here if they are different people."
             )
         elif folder.splits is not None and folder.splits.get(subject.files.subject) != "test":

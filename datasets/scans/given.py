@@ -53,7 +53,7 @@ def given_scans(paths: Sequence[Path], channels: tuple[str, ...], without: Path 
     loose: list[Path] = []
     for path in paths:
         if path.is_dir() and holds_bids(path, without):
-            folder = find_subjects(path, without, to_learn_from=False)
+            folder = find_subjects(path, without, to_learn_from=False, channels=channels)
             found += [
                 replace(one, images={c: one.images[c] for c in channels if c in one.images}) for one in folder.subjects
             ]

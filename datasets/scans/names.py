@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from datasets.channels import CHANNELS
+
 Role = Literal["image", "brain mask", "lesion", "other"]
 
 NIFTI = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
@@ -22,10 +24,10 @@ LESION_WORDS = re.compile(
 )
 LESION_LABEL = re.compile(r"_label-L(?![^_])")  # BIDS: L is the label of lesions
 # Endings of images, BIDS's and those of challenges, in small letters -> as BIDS writes those that are read here.
-IMAGES = {"t1w": "T1w", "t2w": "T2w"} | {
+IMAGES = {channel.lower(): channel for channel in CHANNELS} | {
     suffix: suffix
     for suffix in (
-        *("t1", "t2", "t1c", "t1ce", "t1n", "t2f", "t1gd", "pd", "pdw", "flair", "t2star", "t2starw", "unit1"),
+        *("t1", "t2", "t1c", "t1ce", "t1n", "t2f", "t1gd", "pd", "t2star", "t2starw", "unit1"),
         *("mp2rage", "inplanet1", "inplanet2", "pdt2", "flash", "angio", "swi", "dwi", "adc", "bold", "sbref", "epi"),
     )
 }

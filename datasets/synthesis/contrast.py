@@ -7,16 +7,21 @@ from datasets.case import FloatArray
 from datasets.synthesis.anatomy import SHAPE, SPACING_MM, Anatomy, smooth_noise
 
 
-def acquire(rng: np.random.Generator, anatomy: Anatomy) -> FloatArray:
-    """(2, X, Y, Z) raw intensities of T1w and T2w, zero outside the brain."""
+def acquire(rng: np.random.Generator, anatomy: Anatomy, flair_rng: np.random.Generator | None = None) -> FloatArray:
+    """(2, X, Y, Z) raw intensities of T1w and T2w, zero outside the brain; (3, X, Y, Z) with FLAIR.
+
+    flair_rng: what FLAIR is drawn with, so that the other two are the same with it and without; None: no FLAIR.
+    """
     perivascular = perivascular_spaces(rng, anatomy)
     csf = anatomy.csf + (1 - anatomy.csf) * perivascular
     wm, gm = anatomy.wm * (1 - perivascular), anatomy.gm * (1 - perivascular)
     deep = anatomy.deep * rng.uniform(0.3, 0.6)
     shared = smooth_noise(rng, 6)
     images = []
-    for contrast in (t1w_contrast(rng), t2w_contrast(rng)):
-        of_csf, of_gm, of_wm = contrast
+    contrasts = [(rng, t1w_contrast(rng)), (rng, t2w_contrast(rng))]
+    if flair_rng is not None:
+        contrasts.append((flair_rng, flair_contrast(flair_rng)))
+    for rng, (of_csf, of_gm, of_wm) in contrasts:
         of_deep_gm = of_gm + deep * (of_wm - of_gm)
         sign = 1.0 if of_wm > of_gm else -1.0
         variation = 0.025 * smooth_noise(rng, 25) + 0.012 * sign * shared + 0.008 * smooth_noise(rng, 5)
@@ -34,6 +39,11 @@ def t2w_contrast(rng: np.random.Generator) -> tuple[float, float, float]:
     """Intensities of CSF, grey and white matter: CSF is brightest."""
     wm = rng.uniform(0.33, 0.42)
     return 1.0, wm * rng.uniform(1.3, 1.5), wm
+
+
+def flair_contrast(rng: np.random.Generator) -> tuple[float, float, float]:
+    """Intensities of CSF, grey and white matter: CSF is dark, as its signal is suppressed, and grey is brightest."""
+    return rng.uniform(0.08, 0.18), 1.0, rng.uniform(0.72, 0.82)
 
 
 def _scan(rng: np.random.Generator, image: FloatArray, anatomy: Anatomy) -> FloatArray:

@@ -1,16 +1,23 @@
 """Sensitivity by lesion volume: are small lesions found, or only large ones?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scipy import stats
 
 from bench.errors import BenchError
 from bench.results import RunResult
+from leaderboard.colours import Style
 from leaderboard.figures.saving import save_figure
-from leaderboard.selection import NEWEST, BoardChoice, Entry, choose_board, entries
+from leaderboard.figures.style import add_legend, entitle, head, legend_name, lined, marked, panels, plain
+from leaderboard.row import Row
+from leaderboard.selection import NEWEST, BoardChoice, choose_board, entries
 from leaderboard.statistics import Interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BOUNDS_ML = (0.1, 0.5, 1.0, 5.0)  # the lesion simulator's size classes
 
@@ -63,7 +70,7 @@ def sensitivities(runs: Sequence[RunResult], choice: BoardChoice = NEWEST) -> di
     board, _ = choose_board(runs, choice)
     on_board = [run for run in runs if board.holds(run)]
     found = {
-        _label(entry): sensitivity_by_volume(
+        entry.label: sensitivity_by_volume(
             lesion for run in entry.runs for case in run.cases for lesion in case.lesions
         )
         for entry in entries(on_board)
@@ -74,34 +81,41 @@ def sensitivities(runs: Sequence[RunResult], choice: BoardChoice = NEWEST) -> di
     return found
 
 
-def _label(entry: Entry) -> str:
-    """The entry's label; cases that it lacks are not left unsaid."""
-    n, of = min(run.n for run in entry.runs), max(run.of for run in entry.runs)
-    return entry.label if n == of else f"{entry.label} ({n}/{of} cases)"
+def save_sensitivity(
+    rows: Sequence[Row],
+    bins: Mapping[str, list[VolumeBin]],
+    output: Path,
+    styles: Mapping[str, Style],
+    title: str = "",
+) -> list[Path]:
+    """Write PNG, PDF and SVG. output: path, a suffix of a picture is replaced. title: the line on top."""
+    figure, (axes,) = panels(1, size_in=(5.6, 3.4))
+    draw_sensitivity(axes, rows, bins, styles)
+    add_legend(axes)
+    entitle(figure, title)
+    return save_figure(figure, output)
 
 
-def draw_sensitivity(bins: dict[str, list[VolumeBin]], output: Path) -> list[Path]:
-    """Sensitivity over lesion volume, a line for each method, with 95 % Wilson intervals. Writes PNG and PDF.
-
-    output: path, a suffix of a picture is replaced.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
-    axes = figure.subplots()
-    for i, (label, method_bins) in enumerate(bins.items()):
-        shift = 0.04 * (i - (len(bins) - 1) / 2)  # so that intervals do not hide each other
+def draw_sensitivity(
+    axes: "Axes", rows: Sequence[Row], bins: Mapping[str, list[VolumeBin]], styles: Mapping[str, Style]
+) -> None:
+    """Sensitivity over lesion volume, a line for each method, with 95 % Wilson intervals."""
+    shown = [row for row in rows if row.label in bins]
+    for i, row in enumerate(shown):
+        shift = 0.07 * (i - (len(shown) - 1) / 2)  # so that intervals do not hide each other
+        style = styles[row.label]
         points = [
             (x + shift, one.sensitivity, one.interval)
-            for x, one in enumerate(method_bins)
+            for x, one in enumerate(bins[row.label])
             if one.sensitivity is not None and one.interval is not None
         ]
-        below = [max(sensitivity - interval.low, 0) for _, sensitivity, interval in points]
-        above = [max(interval.high - sensitivity, 0) for _, sensitivity, interval in points]
-        x, y = [point[0] for point in points], [point[1] for point in points]
-        axes.errorbar(x, y, yerr=[below, above], label=label, marker="o", markersize=3, capsize=2, linewidth=1)
+        for x, _, interval in points:
+            axes.plot([x, x], [interval.low, interval.high], color=style.light, linewidth=1.0, alpha=0.7)
+        xs, ys = [x for x, _, _ in points], [y for _, y, _ in points]
+        axes.plot(xs, ys, **lined(style) | {"linewidth": 0.7, "alpha": 0.6})
+        axes.plot(xs, ys, linestyle="none", label=legend_name(row), **marked(style, 4))
     first = next(iter(bins.values()))
     axes.set_xticks(range(len(first)), [f"{one}\nn = {one.lesions}" for one in first])
-    axes.set(xlabel="lesion volume (ml), number of lesions", ylabel="share of lesions found", ylim=(-0.03, 1.03))
-    axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    return save_figure(figure, output)
+    axes.set(xlabel="lesion volume in ml, and how many lesions", ylabel="share of lesions found", ylim=(-0.02, 1.02))
+    head(axes, "Sensitivity by lesion volume")
+    plain(axes, "y")

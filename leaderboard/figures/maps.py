@@ -20,16 +20,19 @@ from bench.seeds import numpy_generator
 from datasets.case import Case
 from datasets.dataset import Dataset
 from leaderboard.figures.saving import save_figure
+from leaderboard.figures.style import INK, MUTED, PAGE_WIDTH_IN, entitle
 from leaderboard.table import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 Plane = npt.NDArray[np.float32]
 
-LESIONS = "magenta"
-COLOURS = "inferno"
+LESIONS = "#00e5d0"  # not among the colours of the maps
+WRAPPED = 5  # panels in a row, of one case alone
+MARGIN_IN = 0.3
 LOW, HIGH = 90.0, 99.9  # percentiles of a case's brain scores between which the colours run
 
 
@@ -72,22 +75,28 @@ def choose_cases(
 
 
 def draw_cases(
-    dataset: Dataset, folders: Mapping[str, Path], output: Path, count: int = 4, seed: int | None = None
+    dataset: Dataset,
+    folders: Mapping[str, Path],
+    output: Path,
+    count: int = 4,
+    seed: int | None = None,
+    title: str = "",
 ) -> list[Path]:
-    """Draw cases as columns: the T1w with lesions outlined, below it each method's map. Writes PNG and PDF.
+    """Draw cases as rows, as wide as a page: the T1w, then each method's map over it, lesions outlined on all.
 
     folders: row title -> method folder with prepared/<id>.nii.gz. output: path, a suffix of a picture is replaced.
-    Colours run from the 90th to the 99.9th percentile of the case's scores inside the brain, for each method.
-    Returns the two paths. Raises BenchError when no case has all maps, or a map does not fit its case.
+    title: the line on top. Colours run from the 90th to the 99.9th percentile of the case's scores inside the brain,
+    for each method. Writes PNG, PDF and SVG, and returns their paths. Raises BenchError when no case has all maps, or a
+    map does not fit its case.
     """
     if not dataset.channels:
         raise BenchError("A dataset of labels has no images to draw: use --kind lesion-volume or froc.")
     wanted = choose_cases(dataset.test_ids, folders, count, seed)
     cases = (dataset.test[dataset.test_ids.index(case_id)] for case_id in wanted)
-    return save_figure(_draw([_slice(case, folders) for case in cases]), output)
+    return save_figure(draw_slices([case_slice(case, folders) for case in cases], title), output)
 
 
-def _slice(case: Case, folders: Mapping[str, Path]) -> Slice:
+def case_slice(case: Case, folders: Mapping[str, Path]) -> Slice:
     areas = case.brain_mask if case.lesion_mask is None or not case.lesion_mask.any() else case.lesion_mask
     z = int(_canonical(areas, case).sum(axis=(0, 1)).argmax())
     channel = case.channels.index("T1w") if "T1w" in case.channels else 0
@@ -136,42 +145,91 @@ def _colour_scale(anomaly_map: npt.NDArray[np.float32], case: Case) -> npt.NDArr
     return np.where(case.brain_mask, scaled, 0).astype(np.float32)
 
 
-def _draw(slices: Sequence[Slice]) -> "Figure":
+def draw_slices(slices: Sequence[Slice], title: str = "") -> "Figure":
+    """A row for each case, a column for each method; one case alone is wrapped into rows of at most five panels."""
     from matplotlib.figure import Figure
 
-    titles = list(slices[0].maps)
+    names = list(slices[0].maps)
+    panels = [(one, name) for one in slices for name in [None, *names]]
+    columns = min(1 + len(names), WRAPPED if len(slices) == 1 else 1 + len(names))
+    rows = -(-len(panels) // columns)
     (left, right), (back, front) = _extent(slices)
-    tall = (front - back) / (right - left)
-    size = (1.5 * len(slices) + 0.3, 1.5 * tall * (1 + len(titles)) + 0.8)
-    figure = Figure(figsize=size, facecolor="white", layout="compressed")
-    axes = figure.subplots(1 + len(titles), len(slices), squeeze=False)
-    for column, one in enumerate(slices):
-        axes[0, column].set_title(one.case_id, fontsize=7)
-        _show(axes[0, column], one.image, "gray", -1.0)
-        if one.lesions.any():
-            axes[0, column].contour(one.lesions.T, levels=[0.5], colors=LESIONS, linewidths=0.7)
-        for row, title in enumerate(titles, start=1):
-            shown = _show(axes[row, column], one.maps[title], COLOURS, 0.0)
-            axes[row, column].contour(one.brain.T, levels=[0.5], colors="0.4", linewidths=0.3)
-    for one_axes in axes.flat:
-        one_axes.set(xlim=(left, right), ylim=(back, front), facecolor="black")
-    for row, title in enumerate([f"{slices[0].channel} and lesions", *titles]):
-        axes[row, 0].set_ylabel(title.replace(":", "\n"), fontsize=7)
-    _mark_sides(axes[0, 0])
-    bar = figure.colorbar(shown, ax=list(axes.flat), location="bottom", shrink=0.6, pad=0.01, ticks=[0, 1], aspect=30)
-    bar.ax.set_xticklabels([f"{LOW:g}th", f"{HIGH:g}th"], fontsize=6)
-    bar.set_label("percentile of the case's\nscores inside the brain", fontsize=6)
+    width = min(PAGE_WIDTH_IN, 1.8 * columns) - MARGIN_IN
+    tall = width / columns * (front - back) / (right - left)
+    figure = Figure(figsize=(width + MARGIN_IN, rows * (tall + 0.05) + 1.0), facecolor="white", layout="compressed")
+    all_axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes, (one, name) in zip(all_axes, panels, strict=False):
+        _show(axes, one, name)
+        axes.set(xlim=(left, right), ylim=(back, front))
+        if one is slices[0]:
+            axes.set_title(_title(one, name), fontsize=5.5, color=INK, pad=2.5)
+        if name is None and len(slices) > 1:
+            axes.set_ylabel(one.case_id, fontsize=5.5, color=MUTED, labelpad=2)
+    for spare in all_axes[len(panels) :]:
+        spare.set_axis_off()
+    _mark_sides(all_axes[0])
+    _add_scale(figure, all_axes)
+    alone = f" · {slices[0].case_id}" if len(slices) == 1 else f" · {len(slices)} of them shown"
+    entitle(figure, f"{title}{alone}" if title else alone.removeprefix(" · "))
     return figure
 
 
-def _show(axes: "Axes", plane: Plane, colours: str, lowest: float) -> Any:
+def _title(one: Slice, name: str | None) -> str:
+    if name is None:
+        return f"{one.channel}, lesions"
+    method, _, settings = name.partition(":")
+    shown = [setting.rpartition(".")[2] for setting in settings.split(",") if setting]
+    return "\n".join([method, *shown[:1]]) + (f" +{len(shown) - 1}" if len(shown) > 1 else "")
+
+
+def _show(axes: "Axes", one: Slice, name: str | None) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
-    return axes.imshow(plane.T, origin="lower", cmap=colours, vmin=lowest, vmax=1.0, interpolation="nearest")
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    scan = np.where(one.brain > 0, one.image, np.nan)  # the page is white where there is no brain
+    axes.imshow(scan.T, origin="lower", cmap="gray", vmin=-1.0, vmax=1.0, interpolation="nearest")
+    if name is not None:
+        scores = one.maps[name]
+        over = np.where((one.brain > 0) & (scores > 0), scores, np.nan)
+        axes.imshow(over.T, origin="lower", cmap=_colours(), vmin=0, vmax=1, interpolation="nearest")
+    if one.lesions.any():
+        axes.contour(one.lesions.T, levels=[0.5], colors=LESIONS, linewidths=0.6)
+
+
+def map_colours(count: int) -> list[list[float]]:
+    """Red, green, blue, alpha in 0..1 from the lowest score that has a colour to the highest.
+
+    Inferno without its black end, which would read as a hole in the scan; the lowest scores let the scan through.
+    """
+    from matplotlib import colormaps
+
+    colours = colormaps["inferno"](np.linspace(0.3, 1.0, count))
+    colours[:, 3] = np.linspace(0.45, 1.0, count)
+    return [[round(float(value), 4) for value in colour] for colour in colours]
+
+
+def _colours() -> "Colormap":
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(map_colours(256))
+
+
+def _add_scale(figure: "Figure", all_axes: "list[Axes]") -> None:
+    """The bar of colours at the bottom, and what the outline is."""
+    from matplotlib.cm import ScalarMappable
+
+    bar = figure.colorbar(
+        ScalarMappable(cmap=_colours()), ax=all_axes, location="bottom", shrink=0.25, pad=0.02, ticks=[0, 1], aspect=24
+    )
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.ax.tick_params(length=0, pad=2)
+    bar.ax.set_xticklabels([f"{LOW:g}th", f"{HIGH:g}th"], fontsize=5.5, color=MUTED)
+    bar.set_label("percentile of the case's scores in the brain\nturquoise: lesions", fontsize=5.5, color=MUTED)
 
 
 def _mark_sides(axes: "Axes") -> None:
     """The subject's left and right, on the side where they are drawn."""
-    for x, side in ((0.03, "L"), (0.97, "R")):
+    for x, side in ((0.02, "L"), (0.98, "R")):
         align = "left" if side == "L" else "right"
-        axes.text(x, 0.03, side, color="white", fontsize=7, ha=align, va="bottom", transform=axes.transAxes)
+        axes.text(x, 0.0, side, color=MUTED, fontsize=5.5, ha=align, va="bottom", transform=axes.transAxes)

@@ -1,5 +1,6 @@
 """Pictures on disk."""
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,13 @@ if TYPE_CHECKING:
 
 
 SUFFIXES = (".png", ".pdf", ".svg", ".csv", ".json")  # that an output path may bear already
+UNDATED: dict[str, dict[str, None]] = {
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None},
+    ".svg": {"Date": None},
+}
+# Text of an SVG stays text, and the ids in it are the same each time.
+SVG = {"svg.fonttype": "none", "svg.hashsalt": "bench"}
 
 
 def beside(output: Path, suffix: str) -> Path:
@@ -22,10 +30,21 @@ def beside(output: Path, suffix: str) -> Path:
 
 
 def save_figure(figure: "Figure", output: Path) -> list[Path]:
-    """Write PNG and PDF beside each other, byte for byte the same for the same figure."""
-    undated: dict[str, dict[str, None]] = {".png": {"Software": None}, ".pdf": {"CreationDate": None}}
-    paths = [beside(output, suffix) for suffix in undated]
+    """Write PNG, PDF and SVG beside each other, byte for byte the same for the same figure."""
+    from matplotlib import rc_context
+
+    paths = [beside(output, suffix) for suffix in UNDATED]
     for path in paths:
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary, dpi=200, metadata=undated[path.suffix])
+        with atomic_path(path) as temporary, rc_context(SVG):
+            figure.savefig(temporary, dpi=200, metadata=UNDATED[path.suffix])
     return paths
+
+
+def svg_text(figure: "Figure") -> str:
+    """The figure as an <svg> element, to stand in a page."""
+    from matplotlib import rc_context
+
+    text = io.StringIO()
+    with rc_context(SVG):
+        figure.savefig(text, format="svg", metadata=UNDATED[".svg"], transparent=True)
+    return text.getvalue()[text.getvalue().index("<svg") :]

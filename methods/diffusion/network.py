@@ -12,8 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-MIN_PLANE_CHANNELS, MAX_PLANE_CHANNELS = 8, 32
-
 
 class GroupNorm(nn.GroupNorm):
     """Group normalization with groups of at least four channels, at most 32 groups."""
@@ -41,25 +39,6 @@ class GroupNorm(nn.GroupNorm):
         return torch.addcmul(shift, x, scale)
 
 
-class Convolution(nn.Conv3d):
-    """A 3 x 3 x 3 convolution. With few channels on a GPU it is computed as one over planes: the same sum.
-
-    cuDNN's 3D kernels are slow there: at 24 channels three neighbouring planes as 72 channels of a 2D convolution take
-    two thirds of the time (NVIDIA H200, `python -m benchmarks.training`).
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not (x.is_cuda and MIN_PLANE_CHANNELS <= self.in_channels <= MAX_PLANE_CHANNELS):
-            return super().forward(x)
-        batch, channels, planes, *edges = x.shape
-        voxels = F.pad(x, (0, 0, 0, 0, 1, 1)).permute(0, 2, 3, 4, 1)  # channels last, as the kernels want them
-        neighbours = torch.cat([voxels[:, i : i + planes] for i in range(3)], dim=-1)
-        flat = neighbours.reshape(batch * planes, *edges, 3 * channels).permute(0, 3, 1, 2)
-        weight = self.weight.permute(0, 2, 1, 3, 4).reshape(self.out_channels, 3 * channels, 3, 3)
-        out = F.conv2d(flat, weight, self.bias, padding=1)
-        return out.view(batch, planes, self.out_channels, *edges).permute(0, 2, 1, 3, 4)
-
-
 class FourierFeatures(nn.Module):
     """Learnable Fourier features of log sigma: (B,) -> (B, 2 * features)."""
 
@@ -78,11 +57,11 @@ class ResidualBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, embedding: int, dropout: float) -> None:
         super().__init__()
         self.norm_in = GroupNorm(inputs)
-        self.conv_in = Convolution(inputs, outputs, 3, padding=1)
+        self.conv_in = nn.Conv3d(inputs, outputs, 3, padding=1)
         self.scale_and_shift = nn.Linear(embedding, 2 * outputs)
         self.norm_out = GroupNorm(outputs)
         self.dropout = nn.Dropout(dropout)
-        self.conv_out = Convolution(outputs, outputs, 3, padding=1)
+        self.conv_out = nn.Conv3d(outputs, outputs, 3, padding=1)
         self.activation_in = nn.SiLU()
         self.activation_out = nn.SiLU()
         self.skip: nn.Module = nn.Conv3d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
@@ -145,7 +124,7 @@ class ScoreNetwork(nn.Module):
         self.up = nn.ModuleList(stage(w, n) for w, n in zip(widths[:-1], blocks_up, strict=True))
         self.norm = GroupNorm(widths[0])
         self.activation = nn.SiLU()
-        self.last = Convolution(widths[0], channels, 3, padding=1)
+        self.last = nn.Conv3d(widths[0], channels, 3, padding=1)
         self.recompute_activations = False  # in training: a third slower, in much less memory
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:

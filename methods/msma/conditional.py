@@ -55,7 +55,7 @@ class ConditionalDensity(nn.Module):
         super().__init__()
         self.config = config
         context = 6 * (config.position_features // 6) + config.embedding_features
-        norms = config.norms_per_patch(channels)
+        norms = len(config.are_norms(channels))
         context += 2 * norms * config.image_summary
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

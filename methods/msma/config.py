@@ -1,16 +1,29 @@
 """Settings of the patch density."""
 
-from typing import Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from bench.component import ComponentConfig
-from methods.msma.score_norms import ChannelJoin, norms_per_level
+from methods.msma.features import Features, PatchFeatures
+from methods.msma.score_norms import ChannelJoin
 from methods.parts.augmentation import Augmentation
+
+
+def odd(edge: int) -> int:
+    """ValueError for a box that is not centred on a voxel."""
+    if edge % 2 == 0:
+        raise ValueError("an edge is odd, so that its box has a voxel in the middle")
+    return edge
+
+
+OddEdge = Annotated[int, Field(ge=1, le=31), AfterValidator(odd)]
 
 
 class PatchDensityConfig(ComponentConfig):
     """Settings of the patch density. Each default says whose value it is."""
+
+    added_later: ClassVar[frozenset[str]] = frozenset({"features", "mean_sizes", "noise_draws", "reading"})
 
     noise_levels: int = Field(20, ge=1, le=200, description="how many noise levels (authors' code)")
     highest_sigma: float = Field(
@@ -25,19 +38,39 @@ class PatchDensityConfig(ComponentConfig):
         description="norm: L2 over channels (paper); sum: added (authors' code); separate: a norm a channel; "
         "separate+sum: these, and one of their sum",
     )
+    features: Features = Field(
+        "norm",
+        description="of a patch at a noise level: norm of the score over it (paper); mean: signed means of it; or both",
+    )
+    mean_sizes: tuple[OddEdge, ...] = Field(
+        (3,), min_length=1, description="edges in voxels of the boxes of signed means, one a channel and edge (ours)"
+    )
+    noise_draws: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="0: scores of the image as it is (paper); n: of n images with noise of the level, averaged",
+    )
     norms: Literal["raw", "log", "standardised"] = Field(
         "raw",
         description="what the flow sees: the norms (paper), their logarithms, or these set against the healthy mean "
-        "and standard deviation of the place",
+        "and standard deviation of the place; signed means, which have no logarithm, likewise",
     )
     density: Literal["flow", "gaussian"] = Field(
         "flow", description="flow (paper); gaussian: the ablation, one normal a voxel, of standardised norms"
+    )
+    reading: Literal["likelihood", "standardised", "largest"] = Field(
+        "likelihood",
+        description="the map: -log p of the features (paper); of the standardised ones, so that places of little "
+        "healthy variation count like any other; or, of the Gaussian, the largest square of a standardised one",
     )
     smoothing_voxels: float = Field(
         1.5, ge=0, le=10, description="sigma of the blur of the local healthy moments, of standardised norms (ours)"
     )
     one_sided: bool = Field(
-        False, description="only standardised norms above the healthy mean count as anomalous (paper: both sides)"
+        False,
+        description="only standardised norms above the healthy mean count as anomalous; of signed means both sides "
+        "do (paper: both sides)",
     )
     position_features: int = Field(128, ge=6, description="length of the code of the place (authors' code)")
     embedding_features: int = Field(128, ge=0, description="features of the whole image; 0 for none (authors' code)")
@@ -84,11 +117,24 @@ class PatchDensityConfig(ComponentConfig):
 
     @model_validator(mode="after")
     def _healthy_moments_are_there(self) -> Self:
-        for setting, asked in (("density: gaussian", self.density == "gaussian"), ("one_sided", self.one_sided)):
-            if asked and self.norms != "standardised":
+        asked = {
+            "density: gaussian": self.density == "gaussian",
+            "one_sided": self.one_sided,
+            f"reading: {self.reading}": self.reading != "likelihood",
+        }
+        for setting in (name for name, wanted in asked.items() if wanted):
+            if self.norms != "standardised":
                 raise ValueError(f"{setting} counts from the healthy mean of the place: it takes norms: standardised")
+        if self.reading == "largest" and self.density == "flow":
+            raise ValueError("reading: largest is of features one by one: it takes density: gaussian")
         return self
 
-    def norms_per_patch(self, channels: int) -> int:
-        """How many norms describe a patch of an image with this many channels."""
-        return self.noise_levels * norms_per_level(channels, self.join_channels)
+    @property
+    def patch_features(self) -> PatchFeatures:
+        """The features of a patch at one noise level."""
+        patch_size = None if self.features == "mean" else self.patch_size
+        return PatchFeatures(patch_size, self.join_channels, () if self.features == "norm" else self.mean_sizes)
+
+    def are_norms(self, channels: int) -> list[bool]:
+        """For each feature of a patch of an image with this many channels, whether it is a norm."""
+        return self.noise_levels * self.patch_features.are_norms(channels)

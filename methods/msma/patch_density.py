@@ -1,8 +1,9 @@
-"""Density of healthy patch score norms given place and image, as a component: p(s_p | p, h(x)).
+"""Density of healthy patch features (score norms, signed means) given place and image: p(s_p | p, h(x)).
 
 Source: paper section 4.1. The flow sees the norms as they are, their logarithms, or the logarithms standardised by the
 mean and standard deviation of healthy ones around the same place. It then learns what that leaves: the shape of the
-distribution, how noise levels go together, and what changes with place and subject.
+distribution, how noise levels go together, and what changes with place and subject. Signed means go the same way, but
+have no logarithm.
 """
 
 import math
@@ -24,7 +25,7 @@ from methods.msma.embedding import Shape
 from methods.msma.kept_norms import KeptPatches, kept
 from methods.msma.local_moments import LocalMoments
 from methods.msma.position import voxel_coordinates
-from methods.msma.score_norms import score_norms, watched
+from methods.msma.score_norms import score_features, watched
 from methods.parts.augmentation import augment
 from methods.parts.smoothing import grown
 
@@ -32,7 +33,7 @@ SMALLEST_NORM = 1e-4
 
 
 class Moments(NamedTuple):
-    """Mean and standard deviation of healthy log norms around each place: (K, x, y, z) at half resolution."""
+    """Mean and standard deviation of healthy features around each place: (K, x, y, z) at half resolution."""
 
     mean: Tensor
     sd: Tensor
@@ -51,35 +52,35 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         shape: Shape,
         moments: Moments | None,
         density: ConditionalDensity | None,
-        figures: dict[str, float] | None = None,
+        seed: int = 0,
     ) -> None:
         self.config = config
         self.model = model
         self.shape = shape
+        self.seed = seed  # of the noise, where features are those of noisy images
         self.moments = moments
         self.density = density
-        self.figures = figures or {}
+        self.figures: dict[str, float] = {}
 
     @classmethod
     def train(cls, config: PatchDensityConfig, context: FitContext, upstream: ScoreModel) -> Self:
         shape = context.train[0].brain_mask.shape
-        found = cls(config, upstream, shape, None, None)
-        norms: list[Tensor] = []
+        found = cls(config, upstream, shape, None, None, context.seed)
+        features: list[Tensor] = []
         if config.norms == "standardised" or config.augmentation == "none":
             folder = context.checkpoint_folder
             for number, case in enumerate(watched(context.train, context, "training")):
-                norms.append(kept(patch_norms(config, upstream, case), folder, number))
+                features.append(kept(found.features(case), folder, number))
         if config.norms == "standardised":
-            found.moments = local_moments(config, norms, context)
+            found.moments = local_moments(config, features, context)
         if config.density == "gaussian":
             return found
         if config.augmentation == "none":
-            draw = found.unchanged_images(context.train, norms)
+            draw = found.unchanged_images(context.train, features)
         else:
             draw = found.augmented_images(context.train)
         held_out = [
-            found.patches(case, patch_norms(config, upstream, case))
-            for case in watched(context.validation, context, "validation")
+            found.patches(case, found.features(case)) for case in watched(context.validation, context, "validation")
         ]
         seed = derived_seed(context.seed, "patch-density")
         generator = torch.Generator().manual_seed(seed)
@@ -87,20 +88,20 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         found.figures, found.speed = train_density(found.density, draw, held_out, generator, context)
         return found
 
-    def unchanged_images(self, train: Cases, norms: list[Tensor]) -> Draw:
-        """Draws a step's images among those whose norms are known."""
+    def unchanged_images(self, train: Cases, features: list[Tensor]) -> Draw:
+        """Draws a step's images among those whose features are known."""
         count = self.config.images_per_step
         mean, sd = None, None
         if self.moments is not None:
             mean, sd = (grown(moments, self.shape).flatten(1) for moments in self.moments)
         sources = [
             KeptPatches(
-                norms=norms[index],
+                norms=features[index],
                 voxels=np.flatnonzero(case.brain_mask).astype(np.int32),
                 shape=self.shape,
                 mean=mean,
                 sd=sd,
-                summary=self.patches(case, norms[index]).summary,
+                summary=self.patches(case, features[index].to(self.model.device)).summary.cpu(),
                 cases=train if self.config.embedding_features else None,
                 index=index,
             )
@@ -114,12 +115,13 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         def draw(generator: torch.Generator) -> list[Patches]:
             chosen = torch.randint(len(train), (self.config.images_per_step,), generator=generator)
             cases = [augmented(train[index], generator) for index in chosen.tolist()]
-            return [self.patches(case, patch_norms(self.config, self.model, case)) for case in cases]
+            return [self.patches(case, self.features(case)) for case in cases]
 
         return draw
 
     def state(self) -> dict[str, Tensor]:
-        state = {"shape": torch.tensor(self.shape)} | (self.moments._asdict() if self.moments else {})
+        state = {"shape": torch.tensor(self.shape), "seed": torch.tensor(self.seed)}
+        state |= self.moments._asdict() if self.moments else {}
         if self.density is not None:
             state |= {f"density.{name}": value for name, value in self.density.state_dict().items()}
         return state
@@ -136,47 +138,78 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
             weights = {n.removeprefix("density."): v for n, v in state.items() if n.startswith("density.")}
             density.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in weights.items()})
             density.to(device).eval().requires_grad_(False)
-        return cls(config, upstream, (x, y, z), moments, density)
+        return cls(config, upstream, (x, y, z), moments, density, int(state.get("seed", torch.tensor(0))))
 
-    def patches(self, case: Case, norms: Tensor) -> Patches:
-        """Norms (N, K) of the N brain voxels of a case as the flow sees them, with what it is told of them."""
+    def features(self, case: Case) -> Tensor:
+        """(N, K) features of the N brain voxels of a case: float32, or in float16 with the logarithms of norms."""
+        config = self.config
+        levels = self.model.process.noise_levels(config.noise_levels, config.highest_sigma, config.lowest_sigma)
+        of_level = config.patch_features.of
+        found = score_features(self.model, case, levels, of_level, config.noise_draws, self.seed)
+        found = found[:, torch.from_numpy(case.brain_mask).to(found.device)].T
+        if config.norms == "raw":
+            return found
+        are_norms = torch.tensor(config.are_norms(len(case.image)), device=found.device)
+        return torch.where(are_norms, found.clamp(min=SMALLEST_NORM).log(), found).half()
+
+    def patches(self, case: Case, features: Tensor) -> Patches:
+        """Features (N, K) of the N brain voxels of a case as the flow sees them, with what it is told of them."""
         if case.brain_mask.shape != self.shape:
             raise BenchError(
                 f"{case.id} has a grid of {case.brain_mask.shape} voxels, but the patch density was fitted on "
                 f"{self.shape}: prepare both with the same settings."
             )
-        mask = torch.from_numpy(case.brain_mask).to(norms.device)
-        norms = norms.float()
+        mask = torch.from_numpy(case.brain_mask).to(features.device)
+        features = features.float()
         if self.moments is not None:
-            mean, sd = (grown(moments.to(norms.device), self.shape)[:, mask].T for moments in self.moments)
-            norms = (norms - mean) / sd
+            mean, sd = (grown(moments.to(features.device), self.shape)[:, mask].T for moments in self.moments)
+            features = (features - mean) / sd
         image = torch.from_numpy(case.image) if self.config.embedding_features else None
-        return Patches(norms, voxel_coordinates(mask), summary(norms), image)
+        return Patches(features, voxel_coordinates(mask), summary(features), image)
 
     @torch.no_grad()
     def negative_log_likelihood(self, case: Case) -> np.ndarray:
-        """(X, Y, Z) float32, of the norms or log norms, in nats; outside the brain the lowest value inside."""
-        patches = self.patches(case, patch_norms(self.config, self.model, case))
+        """(X, Y, Z) float32, in nats, of the features with norms or log norms; outside the brain the lowest inside.
+
+        Of standardised features, or the largest square of one of them, where `reading` says so.
+        """
+        return self.anomaly_map(case, self.patches(case, self.features(case)))
+
+    @torch.no_grad()
+    def anomaly_map(self, case: Case, patches: Patches) -> np.ndarray:
+        """The same of a case whose patches are known."""
         if self.config.one_sided:
-            patches = patches._replace(norms=patches.norms.clamp(min=0))
-        if self.density is None:
-            values = 0.5 * (patches.norms.square() + math.log(2 * math.pi)).sum(dim=1)
-        else:
+            are_norms = torch.tensor(self.config.are_norms(len(case.image)), device=patches.norms.device)
+            patches = patches._replace(norms=torch.where(are_norms, patches.norms.clamp(min=0), patches.norms))
+        if self.density is not None:
             values = -self.density.log_likelihood(patches, self.model.device)
+        elif self.config.reading == "largest":
+            values = patches.norms.square().amax(dim=1)
+        else:
+            values = 0.5 * (patches.norms.square() + math.log(2 * math.pi)).sum(dim=1)
         mask = torch.from_numpy(case.brain_mask).to(values.device)
-        if self.moments is not None:
-            # The change of variables from log norms to standardised ones: where healthy norms vary little, their
-            # density is high, and the same z-score is less unlikely.
-            values += grown(self.moments.sd.to(values.device), self.shape)[:, mask].log().sum(dim=0)
+        if self.config.reading == "likelihood":
+            values += self.log_deviations(mask)
         return spread(values[:, None], mask, float(values.min()))[0].cpu().numpy()
 
+    def log_deviations(self, mask: Tensor) -> Tensor:
+        """(N,) sum of the logarithms of the healthy standard deviations at the N voxels of a mask; 0 without them.
 
-def local_moments(config: PatchDensityConfig, log_norms: list[Tensor], context: FitContext) -> Moments:
+        The change of variables from features to standardised ones: where healthy ones vary little, their density is
+        high, and the same z-score is less unlikely.
+        """
+        if self.moments is None:
+            return torch.zeros(int(mask.sum()), device=mask.device)
+        return grown(self.moments.sd.to(mask.device), self.shape)[:, mask].log().sum(dim=0)
+
+
+def local_moments(config: PatchDensityConfig, features: list[Tensor], context: FitContext) -> Moments:
     """Healthy mean and standard deviation around each place."""
     shape = context.train[0].brain_mask.shape
-    moments = LocalMoments(config.norms_per_patch(len(context.channels)), shape)
-    for case, values in zip(context.train, log_norms, strict=True):
-        moments.add(spread(values, torch.from_numpy(case.brain_mask)), case.brain_mask)
+    moments = LocalMoments(config.are_norms(len(context.channels)), shape, context.device)
+    for case, values in zip(context.train, features, strict=True):
+        mask = torch.from_numpy(case.brain_mask).to(context.device)
+        moments.add(spread(values.to(context.device), mask), case.brain_mask)
     return Moments(*moments.finish(config.smoothing_voxels))
 
 
@@ -194,14 +227,6 @@ def summary(norms: Tensor) -> Tensor:
     quantiles = torch.tensor([0.16, 0.5, 0.84], device=norms.device)
     low, middle, high = torch.quantile(norms[:: max(1, len(norms) // 20000)], quantiles, dim=0)
     return torch.cat([middle, (high - low) / 2 - 1])
-
-
-def patch_norms(config: PatchDensityConfig, model: ScoreModel, case: Case) -> Tensor:
-    """(N, K) the K score norms of each of the N brain voxels: float32, or their logarithms in float16."""
-    levels = model.process.noise_levels(config.noise_levels, config.highest_sigma, config.lowest_sigma)
-    norms = score_norms(model, case, levels, config.patch_size, config.join_channels)
-    norms = norms[:, torch.from_numpy(case.brain_mask).to(norms.device)].T
-    return norms if config.norms == "raw" else norms.clamp(min=SMALLEST_NORM).log().half()
 
 
 def spread(values: Tensor, mask: Tensor, outside: float = 0.0) -> Tensor:

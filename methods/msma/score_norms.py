@@ -1,6 +1,6 @@
-"""Score norms of patches: how far, at each noise level, the score model would move every small neighbourhood."""
+"""How far, at each noise level, the score model would move every small neighbourhood of an image."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import torch
@@ -9,6 +9,8 @@ from torch import Tensor
 
 from bench.component import FitContext
 from datasets.case import Case, Cases
+from methods.diffusion.sampler import unit_noise
+from methods.diffusion.sampling_runs import case_generator, shift_per_sigma
 from methods.diffusion.score_model import ScoreModel
 from methods.parts.images import brain_box
 from methods.parts.shares import in_shares
@@ -43,31 +45,38 @@ def patch_norm(score: Tensor, patch_size: int, join: ChannelJoin) -> Tensor:
 
 
 @torch.no_grad()
-def score_norms(
-    model: ScoreModel, case: Case, noise_levels: Tensor, patch_size: int = 3, join: ChannelJoin = "norm"
+def score_features(
+    model: ScoreModel,
+    case: Case,
+    noise_levels: Tensor,
+    features: Callable[[Tensor], Tensor],
+    draws: int = 0,
+    seed: int = 0,
 ) -> Tensor:
-    """(N, X, Y, Z) patch norms of sigma times the score of the clean image, zero outside the box of the brain.
+    """(L * K, X, Y, Z) features of sigma times the score of the image, zero outside the box of the brain.
 
-    N is L * norms_per_level, L the number of noise levels; the norms of a level lie side by side, on the model's
-    device.
+    L is the number of noise levels; the K features of a level lie side by side, on the model's device. The network
+    runs on the box of the brain: on a CPU one noise level at a time, on a GPU all that fit its memory. Sigma times the
+    score keeps all levels at one scale. Source: paper section 4.
 
-    Source: paper section 4; sigma times the score keeps all noise levels at one scale. The network runs on the
-    box of the brain: on a CPU one noise level at a time, on a GPU all that fit its memory.
+    features: of one level, (C, x, y, z) -> (K, x, y, z). draws: of noise, see `shift_per_sigma`. seed: of the noise.
     """
     box = brain_box(case, model.multiple_of)
     image = torch.from_numpy(case.image[(slice(None), *box)]).to(model.device)[None]
     sigmas = noise_levels.to(model.device)
 
-    def norms_of(levels: slice) -> Tensor:
-        some = sigmas[levels]
-        directions = model.noise_direction(image.expand(len(some), -1, -1, -1, -1), some)
-        return torch.stack([patch_norm(direction, patch_size, join) for direction in directions])
+    def features_of(levels: slice) -> Tensor:
+        # Each level has a stream of noise of its own, however many are looked at together.
+        each = [case_generator(seed, f"features {level}", case, model.device) for level in range(count)[levels]]
+        noises = [torch.cat([unit_noise(image, generator) for generator in each]) for _ in range(draws)]
+        shifts = shift_per_sigma(model, image, sigmas[levels], noises)
+        return torch.stack([features(shift) for shift in shifts])
 
     count = len(sigmas)
-    inside = in_shares(norms_of, count, count if image.is_cuda else 1)
-    norms = torch.zeros((count, inside.shape[1], *case.brain_mask.shape), device=image.device)
-    norms[(slice(None), slice(None), *box)] = inside
-    return norms.flatten(0, 1)
+    inside = in_shares(features_of, count, count if image.is_cuda else 1)
+    volumes = torch.zeros((count, inside.shape[1], *case.brain_mask.shape), device=image.device)
+    volumes[(slice(None), slice(None), *box)] = inside
+    return volumes.flatten(0, 1)
 
 
 def watched(cases: Cases, context: FitContext, split: str) -> Iterator[Case]:

@@ -72,3 +72,15 @@ def test_links_to_folders_are_followed(ixi, load, tmp_path):
     for folder in ("IXI-T1", "IXI-T2"):
         (tmp_path / "linked" / folder).symlink_to(ixi.root / folder)
     assert load(tmp_path / "linked", name="ixi").fingerprint == load(ixi.root, name="ixi").fingerprint
+
+
+def test_t1_alone_or_with_proton_density(ixi, load):
+    assert load(ixi.root, name="ixi", channels="T1w").set_aside == ()
+    for k, site in enumerate(["HH", "Guys", "IOP"]):
+        scan = f"IXI{k:03d}-{site}-12{k}"
+        ixi.write(ixi.root / "IXI-PD" / f"{scan}-PD.nii.gz", ixi.brain(k + 70))
+    assert load(ixi.root, name="ixi").channels == ("T1w", "T2w", "PDw")
+    assert load(ixi.root, name="ixi", channels="T1w,PDw").channels == ("T1w", "PDw")
+    for wrong in ("T2w", "T1w,FLAIR"):
+        with pytest.raises(BenchError, match="has T1w, T2w, PDw, and masks on T1w: begin --channels with T1w"):
+            load(ixi.root, name="ixi", channels=wrong)

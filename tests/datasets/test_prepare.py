@@ -65,7 +65,9 @@ def test_what_is_written_is_read_as_any_folder_of_scans(folders, raw_head):
     assert (int(image.header["sform_code"]), int(image.header["qform_code"])) == (4, 4)  # MNI152
     own = nibabel.load(target / f"{ANAT}_space-orig_desc-brain_mask.nii.gz")
     assert np.array_equal(own.get_fdata() > 0, raw_head.brain_mask)
-    assert (target / "participants.tsv").read_text() == "participant_id\tage\tsplit\nsub-01\t30\ttest\n02\t\ttrain\n"
+    assert (
+        target / "participants.tsv"
+    ).read_text() == "participant_id\tage\tsplit\nsub-01\t30\ttest\nsub-02\tn/a\ttrain\n"
     sidecar = json.loads((target / f"{start}_label-lesion_mask.json").read_text())
     assert sidecar["Type"] == "Lesion" and f"bids:source:{ANAT}_T1w.nii.gz" in sidecar["Sources"]
     record = read_record(record_path(target, "sub-01"))
@@ -283,3 +285,13 @@ def test_outliers_by_hand():
     assert outliers([Quality(brain_ml=700, growth=1.3, likeness=0.8, inside=1)]) == [
         ["brain volume 700 ml, usual are 900 to 2000"]
     ]
+
+
+def test_chosen_channels_alone_are_prepared_and_t1w_is_among_them(raw_head, tmp_path):
+    raw_head.write(tmp_path / "in", "sub-01", "desc-brain_mask", "T2w")
+    code, said = run(tmp_path / "in", tmp_path / "out", "--channels", "T2w,T1w")
+    assert code == 2 and "laid on the template, by their T1w image" in said.replace("\n", " ")
+    code, said = run(tmp_path / "in", tmp_path / "out", "--channels", "T1w", "--no-bias-correction")
+    assert code == 0 and not [*(tmp_path / "out").rglob("*T2w*")], said
+    code, said = run(tmp_path / "in", tmp_path / "out", "--no-bias-correction")
+    assert code == 2 and "prepared with other settings" in said

@@ -9,7 +9,7 @@ from bench.results import CaseResult, RunResult
 MakeRun = Callable[..., RunResult]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_run() -> MakeRun:
     """make_run("zscore", tpr=[0.5, 1.0]): a run with one case for each value."""
 

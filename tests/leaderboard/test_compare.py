@@ -83,7 +83,7 @@ def test_formats(make_run) -> None:
     assert "0.90 | 0.50" in rich
     assert max(map(len, rich.splitlines())) <= 80
     assert "0.90 \\| 0.50" in render_comparison(comparison, "markdown")
-    assert r"0.90 | 0.50" in render_comparison(comparison, "latex")
+    assert r"0.90 $|$ 0.50" in render_comparison(comparison, "latex")
     assert "<td" in render_comparison(comparison, "html")
     with pytest.raises(BenchError, match="There is no format 'markdwon', did you mean 'markdown'"):
         render_comparison(comparison, "markdwon")

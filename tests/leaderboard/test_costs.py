@@ -5,7 +5,7 @@ import io
 import json
 
 from bench.results import RunResult
-from bench.runs.tracking import _metrics
+from bench.runs.mlflow_run import _metrics
 from leaderboard.costs import COSTS, CostColumn
 from leaderboard.format import View
 from leaderboard.render import render

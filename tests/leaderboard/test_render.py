@@ -4,12 +4,15 @@ import csv
 import io
 import json
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 
 import pytest
 
 from bench.errors import BenchError
 from leaderboard.format import View
+from leaderboard.latex_text import latex_text
 from leaderboard.render import FORMATS, render
 from leaderboard.table import Table, build_table
 
@@ -87,7 +90,7 @@ def test_square_brackets_in_reasons_are_kept(make_run) -> None:
 
 def test_latex_escapes_and_balances(table: Table) -> None:
     text = render(table, "latex", View(statistics=True, costs=True))
-    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 3
+    assert len(re.findall(r"\\begin\{table\*?\}", text)) == len(re.findall(r"\\end\{table\*?\}", text)) == 3
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 3
     assert r"\textbf{7.25 $\pm$ 0.25}" in text
     assert r"A \& B\_c $<$d$>$" in text
@@ -120,12 +123,70 @@ def test_html_is_well_formed_and_escaped(table: Table) -> None:
     assert "&lt;d&gt;" in text
 
 
+def test_latex_has_short_cells_and_stars(make_run) -> None:
+    n = 12
+    values = [0.5 + i / 100 for i in range(n)]
+    runs = [
+        make_run("a", {"patches.density": "flow"}, tpr=values),
+        make_run("b", tpr=[v - 0.3 - v / 50 for v in values]),
+    ]
+    runs.append(make_run("a", {"patches.density": "gaussian"}, tpr=[v - 0.1 for v in values]))
+    text = render(build_table(runs, metrics=["tpr"]), "latex", View(statistics=True))
+    assert "0.23--0.26***" in text  # p = 2 / 2^12, twice: below 0.001
+    assert text.count(r" &   density=gaussian & ") == 2
+    assert text.count(r"\begin{table}") == 2  # narrow enough for a column
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a_b & 50 %", r"a\_b \& 50 \%"),
+        ("Zürich, naïve, Ångström", r"Z\"{u}rich, na\"{i}ve, \r{A}ngstr\"{o}m"),
+        ("Straße", r"Stra\ss{}e"),
+        ("α ≥ 0.5 µm", r"$\alpha$ $\geq$ 0.5 $\mu$m"),
+        ("σ Σ λ", r"$\sigma$ $\Sigma$ $\lambda$"),
+        ("脑", r"\texttt{U+8111}"),
+        (r"C:\x~y^2", r"C:\textbackslash{}x\textasciitilde{}y\textasciicircum{}2"),
+    ],
+)
+def test_any_text_is_spelled_for_latex(text: str, expected: str) -> None:
+    assert latex_text(text) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", ["", "[twocolumn]"])
+def test_latex_compiles_and_fits(table: Table, tmp_path, options: str, make_run) -> None:
+    if shutil.which("pdflatex") is None:
+        pytest.skip("there is no TeX here")
+    words = {"error": "/home/Jürgen/α_β #1 脑 <x>", "of": 2, "status": "failed"}
+    good = {"hd99_vox": [17.25, 7.5], "msd_vox": [12.0, 2.1], "tpr": [0.8, 0.9], "ppv": [0.9, 1.0]}
+    odd = [
+        make_run("spatial-msma", {"patches.density": one}, runtime_s_per_case=12.5, **good)
+        for one in ("flow", "gaussian")
+    ]
+    other = build_table([*odd, make_run("ünïcode_ωmega", **words)], paper=True)
+    bodies = [render(one, "latex", View(statistics=True, costs=True)) for one in (table, other)]
+    document = rf"\documentclass{options}{{article}}\usepackage{{booktabs}}\begin{{document}}" + "\n".join(bodies)
+    (tmp_path / "table.tex").write_text(document + r"\end{document}", encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull \\hbox" not in done.stdout
+
+
+def test_csv_for_a_german_spreadsheet(table: Table) -> None:
+    lines = list(csv.DictReader(io.StringIO(render(table, "csv", View(separator=";"))), delimiter=";"))
+    assert lines[0]["tpr_mean"].startswith("0,85")
+    with pytest.raises(BenchError, match="--separator is for --format csv: leave it out with json"):
+        render(table, "json", View(separator=";"))
+
+
 @pytest.mark.parametrize("format", ["rich", "markdown", "latex", "html"])
 def test_statistics_and_costs_come_on_request(table: Table, format: str) -> None:
     assert "Holm" not in render(table, format)
     full = render(table, format, View(statistics=True, costs=True))
     assert "Holm" in full
-    assert "p = 0.500" in full  # two cases, one direction: 2 of 4 sign patterns
+    assert format == "latex" or "p = 0.500" in full  # two cases, one direction: 2 of 4 sign patterns
     assert "1.50" in full
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from bench.contributing.contract import tiny_dataset
 from bench.reporting import SilentReporter
+from bench.runs.choice import ChosenMethod
 from bench.runs.scoring import fitted_detector
 from bench.runs.store import Store
 from methods.ae import AE, AEConfig
@@ -28,7 +29,7 @@ def test_it_overfits_one_volume_and_finds_what_was_not_in_it(tmp_path, volume):
     )
     store = Store(tmp_path, shipped=None)
     config = AEConfig(autoencoder=autoencoder)
-    detector = fitted_detector(AE, config, dataset, store, 0, "cpu", SilentReporter()).detector
+    detector = fitted_detector(ChosenMethod(AE, config, "cpu", 0, "cpu"), dataset, store, SilentReporter()).detector
     anomaly_map = detector.score(volume)
     assert (anomaly_map**2).mean() < 0.1 * volume.image.var()
     image = volume.image.copy()

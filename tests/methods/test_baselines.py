@@ -8,6 +8,7 @@ import pytest
 from bench.contributing.contract import tiny_dataset
 from bench.errors import BenchError
 from bench.reporting import SilentReporter
+from bench.runs.choice import ChosenMethod
 from bench.runs.scoring import fitted_detector
 from bench.runs.store import Store
 from methods.highpass import HighPass
@@ -18,9 +19,8 @@ from methods.zscore import ZScore
 
 def fitted(detector, folder, config=None, dataset=None, seed=0):
     store = Store(folder, shipped=None)
-    return fitted_detector(
-        detector, config or detector.Config(), dataset or tiny_dataset(), store, seed, "cpu", SilentReporter()
-    ).detector
+    method = ChosenMethod(detector, config or detector.Config(), "cpu", seed, "cpu")
+    return fitted_detector(method, dataset or tiny_dataset(), store, SilentReporter()).detector
 
 
 def constant_cases(values):

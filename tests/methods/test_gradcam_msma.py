@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from bench.contributing.contract import tiny_dataset
 from bench.reporting import SilentReporter
+from bench.runs.choice import ChosenMethod
 from bench.runs.scoring import fitted_detector
 from bench.runs.store import Store
 from methods.diffusion.score_model import ScoreModel, build_network
@@ -117,7 +118,9 @@ def test_a_planted_blob_lights_up(tmp_path, mixture, layer, times):
     mixture = NormMixtureConfig(noise_levels=2, highest_sigma=0.3, lowest_sigma=0.1, **mixture)
     config = GradCAMConfig(score_model=score_model, mixture=mixture, join_channels="absolute", layer=layer)
     store = Store(tmp_path, shipped=None)
-    detector = fitted_detector(GradCAMMSMA, config, dataset, store, 0, "cpu", SilentReporter()).detector
+    detector = fitted_detector(
+        ChosenMethod(GradCAMMSMA, config, "cpu", 0, "cpu"), dataset, store, SilentReporter()
+    ).detector
     healthy = dataset.validation[0]
     image = healthy.image.copy()
     blob = np.linalg.norm(np.indices((32, 32, 32)) - np.array([18, 14, 16])[:, None, None, None], axis=0) < 3

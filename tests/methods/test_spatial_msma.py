@@ -14,7 +14,7 @@ from methods.diffusion.score_model import ScoreModel
 from methods.msma.conditional import average_decay
 from methods.msma.config import PatchDensityConfig
 from methods.msma.embedding import GlobalEmbedding
-from methods.msma.patch_density import PatchDensity, augmented, patch_norms, spread, summary
+from methods.msma.patch_density import PatchDensity, augmented, spread, summary
 from methods.parts.smoothing import grown
 
 SHAPE = (16, 16, 16)
@@ -119,7 +119,7 @@ def test_one_sided_maps_do_not_see_norms_that_are_too_small() -> None:
 def test_the_gaussian_is_the_normal_density_of_the_log_norms() -> None:
     found = fitted(density="gaussian", noise_levels=1)
     case = brain(9)
-    log_norms = patch_norms(found.config, found.model, case).float()[:, 0]
+    log_norms = found.features(case).float()[:, 0]
     mean, sd = (grown(moments, SHAPE).ravel() for moments in found.moments)
     expected = -torch.distributions.Normal(mean, sd).log_prob(log_norms)
     values = found.negative_log_likelihood(case)
@@ -130,7 +130,7 @@ def test_the_flow_is_a_density_of_the_log_norms() -> None:
     """Its density over one log norm, all else held, sums to one."""
     found = fitted(noise_levels=1)
     case = brain(9)
-    patches = found.patches(case, patch_norms(found.config, found.model, case).float())
+    patches = found.patches(case, found.features(case).float())
     assert found.density is not None
     grid = torch.linspace(-12, 12, 2401)[:, None]
     one_place = patches._replace(norms=grid, coordinates=patches.coordinates[:1].expand(len(grid), -1))
@@ -185,7 +185,69 @@ def test_an_augmented_brain_is_where_a_channel_is_above_background() -> None:
     assert unmoved > 5
 
 
-@pytest.mark.parametrize("setting", [{"density": "gaussian"}, {"one_sided": True}])
+def soft_lesion() -> Case:
+    """A large region that is brighter by a third of the noise: no voxel of it is odd."""
+    case = brain(9)
+    case.image[:, 3:12, 3:12, 3:12] += 0.04
+    return case
+
+
+@pytest.mark.parametrize("density", ["flow", "gaussian"])
+def test_signed_means_see_a_soft_lesion_that_norms_do_not(density: str) -> None:
+    case = soft_lesion()
+    apart = {}
+    for features in ("norm", "mean", "norm+mean"):
+        changes: dict[str, Any] = {"features": features, "mean_sizes": (5,), "density": density, "steps": 30}
+        found = fitted(**changes, noise_levels=1, one_sided=True, reading="standardised")
+        values = found.negative_log_likelihood(case)
+        inside, outside = values[5:10, 5:10, 5:10], values[13:, 13:, 13:]
+        apart[features] = (np.median(inside) - np.median(outside)) / values.std()
+    assert apart["mean"] > 1 > abs(apart["norm"]) + 0.5, apart
+    assert apart["norm+mean"] > apart["norm"], apart
+
+
+def test_one_sided_leaves_signed_means_both_sides() -> None:
+    bright, dark = brain(9), brain(9)
+    bright.image[:, 3:12, 3:12, 3:12] += 0.2
+    dark.image[:, 3:12, 3:12, 3:12] -= 0.2
+    found = fitted(density="gaussian", features="mean", mean_sizes=(5,), one_sided=True)
+    for case in (bright, dark):
+        values = found.negative_log_likelihood(case)
+        assert values[5:10, 5:10, 5:10].min() > np.quantile(values[13:, 13:, 13:], 0.99)
+
+
+def test_the_gaussian_s_readings_by_hand() -> None:
+    case = brain(9, lesion=0.5)
+    found = fitted(density="gaussian", features="norm+mean", noise_levels=2)
+    z = found.patches(case, found.features(case)).norms
+    likelihood = found.negative_log_likelihood(case).ravel()
+    log_sd = grown(found.moments.sd, SHAPE).log().sum(dim=0).ravel()
+    found.config = found.config.model_copy(update={"reading": "standardised"})
+    standardised = found.negative_log_likelihood(case).ravel()
+    expected = -torch.distributions.Normal(0, 1).log_prob(z).sum(dim=1)
+    torch.testing.assert_close(torch.from_numpy(standardised), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(likelihood, standardised + log_sd.numpy(), rtol=1e-3, atol=1e-3)
+    found.config = found.config.model_copy(update={"reading": "largest"})
+    largest = found.negative_log_likelihood(case).ravel()
+    torch.testing.assert_close(torch.from_numpy(largest), z.abs().amax(dim=1) ** 2)
+
+
+def test_features_of_noisy_images_are_the_same_after_restoring() -> None:
+    found, case = fitted(density="gaussian", features="norm+mean", noise_draws=2), brain(9, lesion=0.5)
+    again = PatchDensity.restore(found.config, found.state(), "cpu", SmoothBrainModel())
+    np.testing.assert_array_equal(found.negative_log_likelihood(case), again.negative_log_likelihood(case))
+    without_noise = fitted(density="gaussian", features="norm+mean").negative_log_likelihood(case)
+    assert not np.array_equal(found.negative_log_likelihood(case), without_noise)
+
+
+def test_the_largest_feature_is_no_density_of_the_flow() -> None:
+    with pytest.raises(ValidationError, match="it takes density: gaussian"):
+        PatchDensityConfig(norms="standardised", reading="largest")
+    with pytest.raises(ValidationError, match="an edge is odd"):
+        PatchDensityConfig(mean_sizes=(4,))
+
+
+@pytest.mark.parametrize("setting", [{"density": "gaussian"}, {"one_sided": True}, {"reading": "standardised"}])
 def test_what_counts_from_the_healthy_mean_needs_it(setting: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="it takes norms: standardised"):
         PatchDensityConfig(**setting)

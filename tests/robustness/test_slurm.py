@@ -1,4 +1,6 @@
-"""The SLURM script of docs/cluster.md on a SLURM of one node, which this test starts: `apt install slurm-wlm munge`.
+"""The SLURM script of docs/cluster.md, and the srun of docs/gpu.md, on a SLURM of one node.
+
+This test starts it: `apt install slurm-wlm munge`.
 
 python -m pytest -m slow -s tests/robustness/test_slurm.py          # as root
 """
@@ -72,6 +74,16 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         process.wait(30)
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """In which `bench` is the command of this clone."""
+    command = folder / "bin" / "bench"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m bench "$@"\n')
+    command.chmod(0o755)
+    paths = os.pathsep.join([str(command.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {**os.environ, "PATH": paths, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
 def test_the_script_of_the_docs_runs_on_one_node(slurm: None, tmp_path: Path) -> None:
     make_scans(tmp_path)
     page = (ROOT / "docs" / "cluster.md").read_text()
@@ -80,16 +92,11 @@ def test_the_script_of_the_docs_runs_on_one_node(slurm: None, tmp_path: Path) ->
         assert there in script
         script = script.replace(there, here)
     (tmp_path / "bench.sbatch").write_text(script)
-    command = tmp_path / "bin" / "bench"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m bench "$@"\n')
-    command.chmod(0o755)
-    paths = os.pathsep.join([str(command.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
     options = ["--method", "zscore", "--dataset", "bids", "--root", "B", "--lesion-set", "plain", "--workspace", "ws"]
     ended = subprocess.run(
         ["sbatch", "--wait", "--output=log.txt", "bench.sbatch", *options],
         cwd=tmp_path,
-        env={**os.environ, "PATH": paths, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        env=environment(tmp_path),
         timeout=500,
     )
     log = (tmp_path / "log.txt").read_text()
@@ -97,4 +104,20 @@ def test_the_script_of_the_docs_runs_on_one_node(slurm: None, tmp_path: Path) ->
     (path,) = Workspace(tmp_path / "ws").run_files()
     run = load_run(path)
     assert (run.method, run.status, run.n) == ("zscore", "finished", run.of)
+    print(log)
+
+
+def test_two_tasks_of_srun_train_as_one(slurm: None, tmp_path: Path) -> None:
+    make_scans(tmp_path)
+    fit = "bench fit --method ae --set autoencoder.iterations=4 --dataset bids --root B --workspace ws --device cpu"
+    ended = subprocess.run(
+        ["sbatch", "--wait", "--output=log.txt", "--ntasks-per-node=2", "--wrap", f"srun {fit} --devices 2"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        timeout=500,
+    )
+    log = (tmp_path / "log.txt").read_text()
+    assert ended.returncode == 0, log
+    assert "Starting with 2 processes" in log
+    assert len(list((tmp_path / "ws" / "components").glob("autoencoder-*/weights.safetensors"))) == 1, log
     print(log)

@@ -240,7 +240,20 @@ def test_two_methods_are_compared_and_drawn(tmp_path):
     assert invoke("run", "--method", "random", "--method", "zscore").exit_code == 0
     compared = invoke("compare", "zscore", "random", "--metric", "auroc")
     assert compared.exit_code == 0 and "2/0/0" in compared.output
-    for kind in ("maps", "lesion-volume", "froc"):
-        drawn = invoke("figure", str(tmp_path / kind), "--kind", kind)
-        assert drawn.exit_code == 0, drawn.output
-        assert (tmp_path / f"{kind}.png").stat().st_size > 1000
+    drawn = invoke("figure", str(tmp_path / "fig.png"), "--kind", "all", "--count", "1")
+    assert drawn.exit_code == 0, drawn.output
+    for kind in ("maps", "metrics", "ranks", "differences", "tradeoff", "lesion-volume", "froc"):
+        for suffix in ("png", "pdf", "svg"):
+            assert (tmp_path / f"fig-{kind}.{suffix}").stat().st_size > 1000
+    shown = invoke("report", str(tmp_path / "site"))
+    assert shown.exit_code == 0, shown.output
+    pages = {path.name for path in (tmp_path / "site").glob("*.html")}
+    assert {"index.html", "method-zscore.html", "method-random.html"} < pages
+    (board,) = (tmp_path / "site").glob("board-*.html")
+    assert "Free-response ROC" in board.read_text(encoding="utf-8")
+    case = min((tmp_path / "site").glob("case-*.html")).read_text(encoding="utf-8")
+    assert "as scored" in case and "data-volumes" in case
+    single = invoke("report", str(tmp_path / "report.html"), "--single-file", "--cases", "0")
+    assert single.exit_code == 0 and (tmp_path / "report.html").stat().st_size > 10_000
+    refused = invoke("report", str(tmp_path))
+    assert refused.exit_code == 2 and "holds other files" in refused.output

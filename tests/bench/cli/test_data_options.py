@@ -25,11 +25,18 @@ def test_defaults_are_those_of_the_settings():
 
 
 def test_options_reach_their_fields(tmp_path):
-    data = DataOptions("bids", tmp_path, tmp_path / "healthy", None, "none", 3, None, ["lesions.enhancement=2"], 4)
+    enhanced = ["lesions.enhancement=2"]
+    data = DataOptions("bids", tmp_path, tmp_path / "healthy", None, "FLAIR,t1w", "none", 3, None, enhanced, 4)
     lesions = LesionOptions(lesion_atlas=tmp_path / "atlas", lesion_load_ml=5.0)
     inside = LesionSettings(atlas=tmp_path / "atlas", lesion_load_ml=5, enhancement=2)
     expected = bids.Settings(
-        root=tmp_path, train_root=tmp_path / "healthy", align="none", seed=3, cases=4, lesions=inside
+        root=tmp_path,
+        train_root=tmp_path / "healthy",
+        channels=("FLAIR", "T1w"),
+        align="none",
+        seed=3,
+        cases=4,
+        lesions=inside,
     )
     assert dataset_settings("gpu", data, lesions) == expected  # the preset is the methods' alone
 

@@ -52,6 +52,19 @@ def test_unknown_names_are_answered(workspace, arguments, sentence):
     assert shown.exit_code == 2 and sentence in shown.output
 
 
+def test_a_report_of_results_alone_says_what_it_lacks(workspace, tmp_path):
+    shown = invoke("report", str(tmp_path / "site"), "--workspace", workspace, "--metric", "tpr")
+    assert shown.exit_code == 0, shown.output
+    page = (tmp_path / "site" / "board-tiny-ffff.html").read_text(encoding="utf-8")
+    assert "0.25" in page and "Cases cannot be shown: their images and maps are not in this workspace." in page
+
+
+@pytest.mark.parametrize("separator", ["", ";;", "a", "."])
+def test_what_cannot_part_columns_is_refused(workspace, separator):
+    shown = invoke("leaderboard", "--workspace", workspace, "--format", "csv", "--separator", separator)
+    assert shown.exit_code == 2 and "cannot part columns" in shown.output
+
+
 def test_metrics_are_listed():
     lines = invoke("metrics").output.splitlines()
     assert lines[0].startswith("hd99_vox ") and "lower is better" in lines[0] and "--metric" not in lines[0]

@@ -9,6 +9,7 @@ from bench.models.export import copied_parts, space_of, write_template
 from bench.models.manifest import Cohort, Manifest, Threshold, write_manifest
 from bench.models.model import Model
 from bench.reporting import SilentReporter
+from bench.runs.choice import ChosenMethod
 from bench.runs.scoring import fitted_detector
 from bench.runs.store import Store
 
@@ -21,7 +22,7 @@ def model_of(tmp_path):
         dataset = tiny_dataset()
         config = method.contract_config()
         store = Store(tmp_path / "store", shipped=None)
-        fitted = fitted_detector(method, config, dataset, store, 3, "cpu", SilentReporter())
+        fitted = fitted_detector(ChosenMethod(method, config, "cpu", 3, "cpu"), dataset, store, SilentReporter())
         place = folder or tmp_path / "models" / name
         place.mkdir(parents=True)
         write_template(place, dataset)

@@ -18,8 +18,9 @@ from bench.reporting import SilentReporter
 from bench.results import MetricSummary, RunResult, save_result
 from bench.runs import mlflow_store
 from bench.runs.bench import Bench
+from bench.runs.mlflow_run import experiment_name
 from bench.runs.mlflow_store import MlflowStore, ensure_database, without_secrets
-from bench.runs.tracking import Tracker, experiment_name
+from bench.runs.tracking import Tracker
 from bench.runs.workspace import RunLayout, Workspace
 
 

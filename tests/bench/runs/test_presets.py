@@ -134,3 +134,24 @@ def test_flattened_config_has_dotted_keys_and_plain_values():
 
 def test_settings_are_listed_with_bounds_and_description():
     assert settings_of(OneConfig)["flow.blocks"] == (">= 1, <= 64", "coupling blocks")
+
+
+def test_alternatives_are_combined():
+    assert presets.combinations(["flow.blocks=1,2", "lesion_size_mm=3"]) == [
+        ["flow.blocks=1", "lesion_size_mm=3"],
+        ["flow.blocks=2", "lesion_size_mm=3"],
+    ]
+    assert len(presets.combinations(["a=1,2", "b=x,y,z"])) == 6
+    assert presets.combinations([]) == [[]]
+
+
+def test_commas_in_brackets_and_quotes_part_nothing():
+    for pair in ("flow.widths=[8, 16]", "words='a,b'", 'words="a,[b"', "map={a: 1, b: 2}", "no-equals,sign"):
+        assert presets.combinations([pair]) == [[pair]]
+    assert presets.combinations(["flow.widths=[8, 16],[4]"]) == [["flow.widths=[8, 16]"], ["flow.widths=[4]"]]
+
+
+@pytest.mark.parametrize("pairs", [["a=1,"], ["a=,1"], [f"a={','.join('1' * 40)}", f"b={','.join('1' * 40)}"]])
+def test_slips_in_alternatives_are_refused(pairs):
+    with pytest.raises(BenchError, match="--set"):
+        presets.combinations(pairs)

@@ -21,7 +21,7 @@ from bench.errors import BenchError
 from bench.reporting import SilentReporter
 from bench.results import load_run
 from bench.runs.bench import Bench
-from bench.runs.choice import Choice, chosen_device
+from bench.runs.choice import Choice, ChosenMethod, chosen_device
 from bench.runs.evaluate_again import Which, evaluate_again
 from bench.runs.fitting import fit_methods
 from bench.runs.run import run
@@ -150,7 +150,7 @@ def test_the_same_seed_gives_the_same_table(tmp_path):
     do_run(tmp_path / "a", "random", "zscore")
     do_run(tmp_path / "b", "random", "zscore")
     assert tables(tmp_path / "a") == tables(tmp_path / "b")
-    do_run(tmp_path / "c", "random", seed=1)
+    do_run(tmp_path / "c", "random", seeds=(1,))
     assert tables(tmp_path / "c") != tables(tmp_path / "a")[:1]
 
 
@@ -403,6 +403,7 @@ def test_times_of_shipped_parts_are_told_apart(tmp_path, workplace):
     ship(fits.parts, tmp_path / "shipped")
     detector, store = registry.method("zscore"), Store(tmp_path / "two", tmp_path / "shipped")
     config = detector.Config()
-    own = fitted_detector(detector, config, workplace, place.store, 0, "cpu", Reporter())
-    inherited = fitted_detector(detector, config, workplace, store, 0, "cpu", Reporter())
+    method = ChosenMethod(detector, config, "cpu", 0, "cpu")
+    own = fitted_detector(method, workplace, place.store, Reporter())
+    inherited = fitted_detector(method, workplace, store, Reporter())
     assert own.inherited_fit_s == 0 and inherited.inherited_fit_s == round(fits.parts[0].fit_s, 1)

@@ -360,7 +360,7 @@ def test_from_export_to_the_board_of_our_own_methods(folders, tiny):
     exported = CliRunner().invoke(cli.app, ["export", str(folders / "out")])
     assert exported.exit_code == 0, exported.output
     assert "bench evaluate MAPS --dataset tiny" in exported.output
-    assert len(list(folders.glob("out/labels/*/anat/*lesion*"))) == 2
+    assert len(list(folders.glob("out/labels/*/anat/*lesion*.nii.gz"))) == 2
     for path in folders.glob("out/images/sub-*/anat/*_T1w.nii.gz"):
         brain = nibabel.load(str(path).replace("T1w", "desc-brain_mask"))
         image = nibabel.load(path)

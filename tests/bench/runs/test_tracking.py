@@ -1,5 +1,6 @@
 """The tracking mirror: what MLflow holds after a run, after a repeat, and after a failure."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ from mlflow import MlflowClient
 
 from bench.reporting import SilentReporter
 from bench.results import CaseResult, MetricSummary, RunResult, save_result
+from bench.runs.mlflow_run import experiment_name
 from bench.runs.mlflow_store import MlflowStore
-from bench.runs.tracking import Tracker, experiment_name
+from bench.runs.tracking import Tracker
 from bench.runs.workspace import RunLayout, Workspace
 
 
@@ -86,23 +88,31 @@ def test_a_run_is_logged_with_params_metrics_tags_and_artifacts(workspace: Works
     run = make_run()
     folder = RunLayout(workspace.runs / "d" / "m")
     save_result(folder.results("paper").run_file, run)
-    folder.results("paper").table_file.write_text("id,tpr\na,0.5\n")
-    (folder.results("paper").path / "slices.png").write_bytes(b"png")
 
     assert log(run, workspace, folder) == []
 
-    assert experiment_name(run) == "phantom-01234567 / paper@1"
+    assert experiment_name(run) == "phantom-01234567 paper@1"
     (logged,) = stored(workspace, run)
     assert logged.info.run_name == "zscore seed 3"
     assert logged.info.status == "FINISHED"
-    assert logged.data.params == {"smoothing_mm": "2.0", "flow.note": "x" * 500, "nothing": "none"}
+    assert logged.data.params == {
+        **{"smoothing_mm": "2.0", "flow.note": "x" * 500, "nothing": "none"},
+        **{"method": "zscore", "seed": "3", "preset": "none"},
+    }
     assert logged.data.metrics == {"tpr_mean": 0.5, "tpr_se": 0.1, "cases": 1, "cases_of": 2, "fit_s": 2.0}
     assert logged.data.tags["git_commit"] == "abc"
     assert logged.data.tags["dataset_fingerprint"] == "0123456789abcdef"
     assert logged.data.tags["device"] == "cpu"
     client = MlflowClient(tracking_uri=MlflowStore.of(workspace).uri)
     paths = {file.path for file in client.list_artifacts(logged.info.run_id)}
-    assert paths == {"cases.csv", "run.json", "config.json", "figures"}
+    assert paths == {"cases.csv", "run.json", "config.json", "table.md", "table.html", "figures"}
+    assert [file.path for file in client.list_artifacts(logged.info.run_id, "figures")] == ["figures/metrics.png"]
+    experiment = client.get_experiment(logged.info.experiment_id)
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    (dataset,) = logged.inputs.dataset_inputs
+    assert (dataset.dataset.name, dataset.dataset.digest) == ("phantom", "0123456789abcdef")
+    assert [tag.value for tag in dataset.tags] == ["test"]
+    assert logged.data.tags["mlflow.user"] and logged.data.tags["mlflow.source.name"].startswith("bench")
     assert workspace.mlflow_database.exists()
     assert list(workspace.mlflow_artifacts.rglob("cases.csv"))
 
@@ -137,7 +147,61 @@ def test_more_params_than_one_request_takes(workspace: Workspace) -> None:
     run = make_run(key="key-4", config={f"flow.setting{i}": i for i in range(130)})
     assert log(run, workspace) == []
     (logged,) = stored(workspace, run)
-    assert len(logged.data.params) == 130
+    assert len(logged.data.params) == 133
+
+
+def test_subjects_stay_out_of_mlflow_unless_let_in(workspace: Workspace, tmp_path: Path) -> None:
+    cases = [CaseResult(id=f"sub-{name}", threshold=0.5, metrics={"tpr": 0.5}) for name in ("ann", "anna")]
+    told = {"failed_cases": {"sub-bob": "no file /home/me/sub-bob/T1w.nii"}, "error": "sub-bob has no T1w", "of": 3}
+    run = make_run(key="key-5", cases=cases, **told)
+    client = MlflowClient(tracking_uri=MlflowStore.of(workspace).uri)
+    for allowed in (False, True):
+        Tracker(workspace, SilentReporter(), allowed).log(run, RunLayout(workspace.path))
+        (logged,) = stored(workspace, run)
+        texts = [str(logged.to_dictionary())]
+        for file in ("run.json", "cases.csv", "table.md", "table.html"):
+            downloaded = Path(client.download_artifacts(logged.info.run_id, file, str(tmp_path)))
+            texts.append(downloaded.read_text(encoding="utf-8"))
+        named = [name for name in ("sub-ann", "sub-anna", "sub-bob", "/home/me") if any(name in one for one in texts)]
+        assert named == (["sub-ann", "sub-anna", "sub-bob", "/home/me"] if allowed else [])
+        assert ("case-2" in texts[1]) is not allowed
+
+
+def test_seeds_are_children_of_one_run_with_their_means(workspace: Workspace) -> None:
+    for seed, mean in ((0, 0.25), (1, 0.75)):
+        metrics = {"tpr": MetricSummary(mean=mean, se=0.1, n=1)}
+        assert log(make_run(key=f"seeds-{seed}", seed=seed, config={"seeds": 1}, metrics=metrics), workspace) == []
+    children = [stored(workspace, make_run(key=f"seeds-{seed}"))[0] for seed in (0, 1)]
+    (parent_id,) = {child.data.tags["mlflow.parentRunId"] for child in children}
+    parent = MlflowClient(tracking_uri=MlflowStore.of(workspace).uri).get_run(parent_id)
+    assert parent.info.run_name == "zscore seeds" and parent.data.metrics == {"tpr_mean": 0.5}
+    assert parent.data.tags["seeds"] == "0 1" and "seed" not in parent.data.params
+
+
+def test_curves_of_trained_parts_have_steps(workspace: Workspace) -> None:
+    card = {
+        **{"key": "k", "component": "score-model", "version": 1, "config": {"width": 8}, "dataset": "phantom"},
+        **{"training_fingerprint": "f", "channels": ["T1w"], "seed": 3, "upstream": None, "command": "", "machine": ""},
+        **{"torch": "2", "parameters": 5, "fit_s": 7.0},
+        "figures": {"mean at step 100": 0.9, "mean at step 200": 0.8, "0.04-0.12": 0.5},
+    }
+    place = workspace.trained_parts / "score-model-k"
+    place.mkdir(parents=True)
+    (place / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    run = make_run(key="key-6", config={"score_model.width": 8})
+    assert log(run, workspace) == []
+    (logged,) = stored(workspace, run)
+    client = MlflowClient(tracking_uri=MlflowStore.of(workspace).uri)
+    history = client.get_metric_history(logged.info.run_id, "score-model/mean")
+    assert [(one.step, one.value) for one in history] == [(100, 0.9), (200, 0.8)]
+    assert logged.data.metrics["score-model/0.04-0.12"] == 0.5 and logged.data.metrics["score-model/fit_s"] == 7.0
+
+
+def test_an_experiment_of_an_earlier_version_is_renamed(workspace: Workspace) -> None:
+    client = MlflowClient(tracking_uri=MlflowStore.of(workspace).uri)
+    earlier = client.create_experiment("phantom-89abcdef / paper@1")
+    assert log(make_run(key="key-7", dataset_fingerprint="89abcdef" * 2), workspace) == []
+    assert client.get_experiment(earlier).name == "phantom-89abcdef paper@1"
 
 
 SILENT = """
@@ -167,18 +231,18 @@ def begin_logging(workspace: Workspace, *folders: RunLayout) -> "subprocess.Pope
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(workspace.path)},
+        env={"PATH": "/usr/bin:/bin", "HOME": str(workspace.path.parent)},
     )
 
 
 def test_two_first_loggings_at_once_lose_none_are_silent_and_stay_off_the_network(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path)
+    workspace = Workspace(tmp_path / "workspace")
     kept = [kept_run(workspace, f"key-{index}") for index in range(2)]
     commands = [begin_logging(workspace, folder) for _, folder in kept]
     assert [(*command.communicate(timeout=300), command.returncode) for command in commands] == [("", "", 0)] * 2
     assert [len(stored(workspace, run)) for run, _ in kept] == [1, 1]
     assert workspace.untracked() == []
-    assert {path.name for path in tmp_path.iterdir()} == {"runs", "mlflow.db", "mlflow.db.lock", "mlartifacts"}
+    assert {path.name for path in workspace.path.iterdir()} == {"runs", "mlflow.db", "mlflow.db.lock", "mlartifacts"}
 
 
 def test_the_database_lies_in_a_workspace_of_any_name(tmp_path: Path) -> None:

@@ -42,20 +42,20 @@ def test_links_capitals_and_hyphens_are_all_one(cohort, load, tmp_path):
     for path in (cohort.root / "sub-03" / "anat").iterdir():
         path.rename(path.with_name(path.name.replace(".nii.gz", ".NII.GZ")))
     linked = load(cohort.root)
-    assert (linked.fingerprint, linked.notes) == (whole.fingerprint, ())
+    assert (linked.fingerprint, linked.notes) == (whole.fingerprint, whole.notes)
     assert len(linked.train[0].channels) == 2 and len([case.image for case in linked.train]) == 8
 
 
 def test_what_is_not_used_is_counted_and_the_first_is_named(cohort, load):
-    for name in ("Patient3_T1w.nii.gz", "T1.nii", "sub-02/anat/sub-02_FLAIR.nii.gz", "sub-02/anat/sub-02_T1w.mgz"):
+    for name in ("Patient3_T1w.nii.gz", "T1.nii", "sub-02/anat/sub-02_T2star.nii.gz", "sub-02/anat/sub-02_T1w.mgz"):
         shutil.copy(cohort.path("sub-00", "T1w"), cohort.root / name)
     (cohort.root / "splits.csv").write_text("participant_id,split\n")
     dataset = load(cohort.root)
     assert dataset.set_aside == ()
-    first, second, third, fourth = dataset.notes
+    first, second, third, fourth = (note for note in dataset.notes if "not used" in note)
     assert first.startswith("1 file is not used") and "sub-02_T1w.mgz: only .nii and .nii.gz are read." in first
     assert second.startswith("2 files are") and "Patient3_T1w.nii.gz: their names do not begin with sub-." in second
-    assert third.startswith("1 file is") and "sub-02_FLAIR.nii.gz: T1w and T2w images are, and masks" in third
+    assert third.startswith("1 file is") and "sub-02_T2star.nii.gz: T1w and T2w and FLAIR and PDw images are" in third
     assert fourth.startswith("1 file is") and "splits.csv: splits are named in participants.tsv alone." in fourth
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
-from leaderboard.figures.lesion_volume import draw_sensitivity, sensitivities, sensitivity_by_volume
+from leaderboard.colours import row_styles
+from leaderboard.figures.lesion_volume import save_sensitivity, sensitivities, sensitivity_by_volume
+from leaderboard.table import build_table
 
 
 def with_lesions(run, lesions: list[tuple[float, bool]]):
@@ -36,7 +38,7 @@ def test_runs_of_one_board_by_label_with_seeds_together(make_run) -> None:
         with_lesions(make_run("c", tpr=[0.5], dataset_fingerprint="ffff", created="2025-01-01"), [(9, True)]),
     ]
     found = sensitivities(runs)
-    assert list(found) == ["a", "b (1/2 cases)"]
+    assert list(found) == ["a", "b"]
     assert found["a"][1].sensitivity == 0.5
 
 
@@ -45,8 +47,10 @@ def test_no_lesions_is_one_sentence(make_run) -> None:
         sensitivities([make_run("a", tpr=[0.5])])
 
 
-def test_the_figure_is_written(tmp_path: Path) -> None:
-    bins = {"a": sensitivity_by_volume([(0.2, True), (0.3, False), (2.0, True)])}
-    paths = draw_sensitivity(bins, tmp_path / "sensitivity.png")
-    assert [path.suffix for path in paths] == [".png", ".pdf"]
+def test_the_figure_is_written_and_missing_cases_are_named(tmp_path: Path, make_run) -> None:
+    rows = build_table([make_run("a", tpr=[0.5]), make_run("b", tpr=[0.5], of=2)], metrics=["tpr"]).rows
+    bins = {label: sensitivity_by_volume([(0.2, True), (0.3, False), (2.0, True)]) for label in ("a", "b")}
+    paths = save_sensitivity(rows, bins, tmp_path / "sensitivity.png", row_styles(rows))
+    assert [path.suffix for path in paths] == [".png", ".pdf", ".svg"]
     assert all(path.stat().st_size > 1000 for path in paths)
+    assert "b (1/2 cases)" in paths[2].read_text()

@@ -11,7 +11,15 @@ from bench.errors import BenchError
 from bench.results import save_result
 from datasets.case import Case
 from datasets.dataset import Dataset
-from leaderboard.figures.maps import _colour_scale, _draw, _extent, _slice, choose_cases, draw_cases, map_folders
+from leaderboard.figures.maps import (
+    _colour_scale,
+    _extent,
+    case_slice,
+    choose_cases,
+    draw_cases,
+    draw_slices,
+    map_folders,
+)
 from leaderboard.table import build_table
 
 SHAPE = (10, 12, 8)
@@ -41,28 +49,28 @@ def write_map(folder: Path, case: Case, anomaly_map: np.ndarray) -> None:
 
 
 def test_the_slice_is_the_one_with_the_largest_lesion_area(case: Case) -> None:
-    shown = _slice(case, {})
+    shown = case_slice(case, {})
     assert shown.lesions.sum() == 3
     assert np.unique(shown.image).tolist() == [-1.0, 0.75]  # the T1w, wherever it stands among the channels
 
 
 def test_without_lesions_the_slice_is_one_with_the_most_brain(case: Case) -> None:
-    shown = _slice(replace(case, lesion_mask=None), {})
+    shown = case_slice(replace(case, lesion_mask=None), {})
     assert shown.lesions.sum() == 0
     assert shown.brain.sum() == 80
 
 
 def test_the_extent_holds_every_brain_with_a_margin(case: Case) -> None:
     shifted = replace(case, brain_mask=np.roll(case.brain_mask, 1, axis=0))
-    assert _extent([_slice(case, {}), _slice(shifted, {})]) == ((-1, 11), (-1, 12))
+    assert _extent([case_slice(case, {}), case_slice(shifted, {})]) == ((-1, 11), (-1, 12))
 
 
 def test_the_subject_s_right_is_drawn_on_the_right_whatever_the_storage(case: Case) -> None:
-    shown = _slice(case, {})
+    shown = case_slice(case, {})
     affine = np.diag([-2.0, 2, 2, 1])
     affine[0, 3] = 18.0
     flipped = Case("sub-a", case.image[:, ::-1], case.brain_mask[::-1], case.lesion_mask[::-1], affine, case.channels)
-    assert np.array_equal(_slice(flipped, {}).lesions, shown.lesions)
+    assert np.array_equal(case_slice(flipped, {}).lesions, shown.lesions)
     assert np.nonzero(shown.lesions)[0].mean() > shown.lesions.shape[0] / 2
 
 
@@ -104,21 +112,26 @@ def test_png_and_pdf_are_written_and_reproducible(tmp_path: Path, case: Case) ->
         for one in (case, other):
             write_map(tmp_path / method, one, rng.random(SHAPE))
     folders = {"zscore": tmp_path / "zscore", "random:seed=1": tmp_path / "random"}
-    png, pdf = draw_cases(dataset_of(case, other), folders, tmp_path / "out" / "slices.png")
-    assert (png.name, pdf.name) == ("slices.png", "slices.pdf")
+    png, pdf, svg = draw_cases(dataset_of(case, other), folders, tmp_path / "out" / "slices.png")
+    assert (png.name, pdf.name, svg.name) == ("slices.png", "slices.pdf", "slices.svg")
     assert png.read_bytes().startswith(b"\x89PNG")
     assert pdf.read_bytes().startswith(b"%PDF")
     again = draw_cases(dataset_of(case, other), folders, tmp_path / "again" / "slices")
-    assert [path.read_bytes() for path in again] == [png.read_bytes(), pdf.read_bytes()]
+    assert [path.read_bytes() for path in again] == [png.read_bytes(), pdf.read_bytes(), svg.read_bytes()]
 
 
 @pytest.mark.parametrize("methods", [1, 8])
-def test_no_word_is_cut_off_at_the_edge(tmp_path: Path, case: Case, methods: int) -> None:
+@pytest.mark.parametrize("cases", [1, 2])
+def test_no_word_is_cut_off_at_the_edge(tmp_path: Path, case: Case, methods: int, cases: int) -> None:
     folders = {f"method-{i}:patches.density=flow": tmp_path for i in range(methods)}
-    write_map(tmp_path, case, np.ones(SHAPE))
-    figure = _draw([_slice(case, folders)])
+    all_cases = [replace(case, id=f"sub-{i}") for i in range(cases)]
+    for one in all_cases:
+        write_map(tmp_path, one, np.ones(SHAPE))
+    figure = draw_slices([case_slice(one, folders) for one in all_cases], "shown " * 30)
     figure.savefig(tmp_path / "drawn.png")
     width, height = figure.bbox.width, figure.bbox.height
+    assert figure.get_figwidth() <= 7.2
+    assert all(text.get_window_extent().x1 <= width for text in figure.texts)  # the line on top
     for axes in figure.axes:
         for text in (axes.xaxis.label, axes.yaxis.label, axes.title):
             box = text.get_window_extent()

@@ -1,9 +1,10 @@
+from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
 import pytest
 import torch
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from bench.component import Component, ComponentConfig, FitContext
 from bench.contributing.contract import tiny_dataset
@@ -12,8 +13,16 @@ from bench.reporting import SilentReporter
 from bench.runs.store import Store
 from datasets.case import Case, FloatArray
 from datasets.dataset import Dataset
-from methods.parts.difference import difference_map
-from methods.parts.healthy import HealthyMean, HealthyMeanConfig, RelativeConfig, RelativeMaps, finished_map
+from methods.ae import AEConfig
+from methods.parts.difference import difference_map, residual_map
+from methods.parts.healthy import (
+    HealthyMean,
+    HealthyMeanConfig,
+    RelativeConfig,
+    RelativeMaps,
+    ResidualConfig,
+    finished_map,
+)
 
 BOX = (slice(0, 32),) * 3
 
@@ -51,6 +60,20 @@ class HealthyTwos(HealthyMean[TimesConfig, Value]):
     def raw_map(config: TimesConfig, model: Value, seed: int, case: Case) -> FloatArray:
         assert config.at_once in (10, 3)
         return np.where(case.brain_mask, np.float32(2 * config.factor), np.float32(0))
+
+
+class BlankConfig(ResidualConfig):
+    pass
+
+
+class HealthyBlank(HealthyMean[BlankConfig, Value]):
+    """Reconstructions are 0 everywhere: the difference is the image."""
+
+    name = "healthy-blank"
+
+    @staticmethod
+    def raw_map(config: BlankConfig, model: Value, seed: int, case: Case) -> FloatArray:
+        return residual_map(case, BOX, np.zeros_like(case.image), config.signed_mm)
 
 
 @pytest.fixture
@@ -121,3 +144,46 @@ def test_smoothing_spreads_one_voxel_by_its_millimetres(dataset: Dataset) -> Non
     anomaly_map = finished_map(case, difference_map(case, BOX, reconstruction), None, smoothing_mm=2)  # one voxel
     assert anomaly_map[17, 16, 16] == pytest.approx(np.exp(-0.5) * anomaly_map[16, 16, 16], rel=1e-3)
     assert anomaly_map.sum() == pytest.approx(1, rel=0.01)
+
+
+def test_signed_differences_count_from_the_healthy_mean_whichever_their_sign(
+    dataset: Dataset, context: FitContext
+) -> None:
+    """Bright and dark lesions stand out alike, and noise that changes sign does not."""
+    config = BlankConfig(signed_mm=4, healthy_cases=4)
+    maps = RelativeMaps(HealthyBlank, config, context.fitted(Value, ComponentConfig()), context)
+    assert maps.healthy is not None
+    assert maps.healthy.mean.shape == (2, 32, 32, 32)
+    case = dataset.validation[0]
+    middle = (slice(12, 20),) * 3
+    checkerboard = np.indices((8, 8, 8)).sum(axis=0) % 2 * 2 - 1
+
+    def within(added: FloatArray | float) -> float:
+        image = case.image.copy()
+        image[(slice(None), *middle)] += added
+        return float(maps.of(replace(case, image=image))[middle].mean())
+
+    plain, noisy, bright, dark = within(0), within(checkerboard), within(1.0), within(-1.0)
+    assert abs(noisy - plain) < 0.1 * (bright - plain)
+    assert bright > 2 * plain
+    assert dark > 2 * plain
+    again = RelativeMaps(HealthyBlank, config, context.fitted(Value, ComponentConfig()), context)
+    np.testing.assert_allclose(again.of(case), maps.of(case), atol=0.05)
+
+
+def test_signed_differences_by_hand() -> None:
+    case = tiny_dataset().test[0]
+    raw = np.stack([np.full(case.brain_mask.shape, value, np.float32) for value in (5, -2)])
+    mean, sd = np.ones_like(raw), np.stack([np.full(case.brain_mask.shape, value, np.float32) for value in (1, 1)])
+    finished = finished_map(case, raw, mean, 0, sd)
+    assert np.allclose(finished[case.brain_mask], 5)  # of (5 - 1) / 1 and (-2 - 1) / 1
+    assert not finished[~case.brain_mask].any()
+
+
+def test_signed_differences_need_healthy_cases_and_are_no_part_of_older_identities() -> None:
+    with pytest.raises(ValidationError, match="set healthy_cases to 2 or more"):
+        AEConfig(signed_mm=2, healthy_cases=1)
+    older = HealthyMeanConfig(method=AEConfig(healthy_cases=4), cases=4)
+    assert older.model_dump(mode="json")["method"] == {}
+    signed = HealthyMeanConfig(method=AEConfig(signed_mm=2, healthy_cases=4), cases=4)
+    assert signed.model_dump(mode="json")["method"] == {"signed_mm": 2.0}

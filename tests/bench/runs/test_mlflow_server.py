@@ -1,0 +1,131 @@
+"""A real MLflow server behind an address with a password, and its page of a run."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from bench.reporting import SilentReporter
+from bench.results import CaseResult, MetricSummary, RunResult
+from bench.runs.mlflow_run import experiment_name
+from bench.runs.tracking import Tracker
+from bench.runs.workspace import RunLayout, Workspace
+
+pytestmark = pytest.mark.slow
+PASSWORD = "s3cret-of-nobody"
+
+
+class Listener(SilentReporter):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """host:port of `mlflow server`, with its own database and folder of files."""
+    place = tmp_path_factory.mktemp("server")
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{place}/mlflow.db", "--artifacts-destination", str(place / "files")]
+    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    with (place / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=place)
+    try:
+        _wait(f"http://127.0.0.1:{port}/health", process, place / "log")
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _wait(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    for _ in range(240):
+        assert process.poll() is None, log.read_text()
+        try:
+            urllib.request.urlopen(address, timeout=1)
+            return
+        except OSError:
+            time.sleep(0.5)
+    raise AssertionError(log.read_text())
+
+
+def make_run(seed: int) -> RunResult:
+    values = (0.25, 0.75)
+    cases = [
+        CaseResult(
+            id=f"sub-{i}",
+            threshold=0.5,
+            metrics={"hd99_vox": 4.0, "msd_vox": 2.0, "tpr": value, "ppv": value},
+            lesions=[(0.3, True), (2.0, value > 0.5)],
+            runtime_s=1.0,
+        )
+        for i, value in enumerate(values)
+    ]
+    return RunResult(
+        key=f"server-{seed}",
+        dataset="phantom",
+        dataset_fingerprint="0123456789abcdef",
+        dataset_description={"lesions": "simulated, set paper, 20 ml"},
+        channels=["T1w"],
+        method="zscore",
+        title="Voxel-wise z-score",
+        config={"moments.image_smoothing_mm": 0.0},
+        preset="cpu",
+        seed=seed,
+        protocol="paper@1",
+        protocol_hash="ffff",
+        oracle=True,
+        status="finished",
+        of=2,
+        cases=cases,
+        metrics={"tpr": MetricSummary(mean=0.5, se=0.25, n=2)},
+        created=f"2026-01-02T03:04:0{seed}+00:00",
+    )
+
+
+def test_a_server_takes_all_of_a_run(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://someone:{PASSWORD}@{server}")
+    listener = Listener()
+    tracker = Tracker(Workspace(tmp_path), listener)
+    for seed in (0, 1):
+        tracker.log(make_run(seed), RunLayout(tmp_path / "run"))
+    assert listener.said == [] and tracker.last_line() == f"open http://{server}"
+
+    client = MlflowClient(tracking_uri=f"http://{server}")
+    experiment = client.get_experiment_by_name(experiment_name(make_run(0)))
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    assert runs.keys() == {"zscore seed 0", "zscore seed 1", "zscore seeds"}
+    child = runs["zscore seed 0"]
+    assert child.data.tags["mlflow.parentRunId"] == runs["zscore seeds"].info.run_id
+    assert child.data.params["seed"] == "0" and child.inputs.dataset_inputs[0].dataset.name == "phantom paper"
+    files = {file.path for file in client.list_artifacts(child.info.run_id, "figures")}
+    assert files == {"figures/metrics.png", "figures/lesion-volume.png"}
+    assert PASSWORD not in "".join(str(run.to_dictionary()) for run in runs.values())
+    assert not any(PASSWORD in path.read_text(errors="ignore") for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_server_that_goes_away_costs_a_sentence_without_the_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://someone:{PASSWORD}@127.0.0.1:9")
+    listener = Listener()
+    tracker = Tracker(Workspace(tmp_path), listener)
+    tracker.log(make_run(0), RunLayout(tmp_path / "run"))
+    (sentence,) = listener.said
+    assert "127.0.0.1:9" in sentence and PASSWORD not in sentence and "someone" not in sentence
