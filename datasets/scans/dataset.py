@@ -146,8 +146,8 @@ def simulation_notes(simulated: Sequence[str], settings: LesionSettings) -> list
         return []
     many = len(simulated) > 1
     return [
-        f"{len(simulated)} test subject{'s' if many else ''} without a lesion mask count{'' if many else 's'} as "
-        "healthy and get simulated lesions, in memory alone, as a map can only be measured where the truth is known; "
+        f"{len(simulated)} test subject{'s' if many else ''} without a lesion mask {'count' if many else 'counts'} as "
+        f"healthy and {'get' if many else 'gets'} simulated lesions, in memory alone, as a map can only be measured where the truth is known; "
         "`--lesion-set none` leaves healthy ones as they are, `bench predict` shows scans without any truth."
     ]
 
