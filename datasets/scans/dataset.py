@@ -145,10 +145,12 @@ def simulation_notes(simulated: Sequence[str], settings: LesionSettings) -> list
     if not simulated or settings.lesion_set.healthy:
         return []
     many = len(simulated) > 1
+    subjects, count, get = ("subjects", "count", "get") if many else ("subject", "counts", "gets")
     return [
-        f"{len(simulated)} test subject{'s' if many else ''} without a lesion mask {'count' if many else 'counts'} as "
-        f"healthy and {'get' if many else 'gets'} simulated lesions, in memory alone, as a map can only be measured where the truth is known; "
-        "`--lesion-set none` leaves healthy ones as they are, `bench predict` shows scans without any truth."
+        f"{len(simulated)} test {subjects} without a lesion mask {count} as healthy and {get} simulated lesions, in "
+        "memory alone, as a map can only be measured where "
+        "the truth is known; `--lesion-set none` leaves healthy ones as they are, `bench predict` shows scans without "
+        "any truth."
     ]
 
 

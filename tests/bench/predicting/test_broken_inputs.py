@@ -92,7 +92,7 @@ def test_a_bad_scan_is_set_aside_and_the_others_are_predicted(name, made, tmp_pa
     make(tmp_path / "in" / "bad.nii.gz")
     answer = made.predict(tmp_path / "in", tmp_path / "out")
     said = " ".join(answer.output.split())
-    assert answer.exit_code == 1 and "1 scans predicted" in said and "1 set aside" in said
+    assert answer.exit_code == 1 and "1 scan predicted" in said and "1 set aside" in said
     told = next(line for line in answer.output.splitlines() if line.startswith("sub-bad is set aside: "))
     assert sentence in told and "bad" in told.partition(": ")[2] and told.endswith(".")
     assert "Error" not in said and "Traceback" not in said

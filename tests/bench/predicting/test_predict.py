@@ -37,7 +37,7 @@ def patient(tmp_path):
 def test_a_scan_gets_map_mask_sidecar_picture_and_page(made, patient, tmp_path):
     before = files(patient.parent)
     answer = made.predict(patient, tmp_path / "out")
-    assert answer.exit_code == 0 and "1 scans predicted; see" in answer.output
+    assert answer.exit_code == 0 and "1 scan predicted; see" in answer.output
     anat = tmp_path / "out" / "sub-p" / "anat"
     anomaly_map, mask = volume(anat / "sub-p_anomaly.nii.gz"), volume(anat / "sub-p_desc-anomaly_mask.nii.gz")
     sidecar = read_sidecar(anat / "sub-p_desc-anomaly_mask.json")
@@ -100,7 +100,7 @@ def test_a_scan_that_was_replaced_is_predicted_again(made, patient, tmp_path):
     out = tmp_path / "out"
     assert made.predict(patient, out).exit_code == 0
     write(patient, brain(5))
-    assert "1 scans predicted; see" in made.predict(patient, out).output
+    assert "1 scan predicted; see" in made.predict(patient, out).output
     assert read_sidecar(out / "sub-p/anat/sub-p_desc-anomaly_mask.json").image_score.value < 10
 
 
