@@ -72,7 +72,8 @@ class OutputOptions:
             LOG.debug("%s", error)
             raise
         except BaseException as error:
-            LOG.info("stopped: %s", reason(error), exc_info=error)
+            LOG.info("stopped: %s", reason(error))
+            LOG.debug("traceback", exc_info=error)
             raise
         finally:
             if file.begun:

@@ -106,6 +106,15 @@ def test_mistakes_in_the_file_are_sentences(tmp_path, tiny, text, sentence):
     assert not (tmp_path / "workspace").exists()
 
 
+def test_the_workspace_may_be_named_in_the_file_where_no_variable_names_it(tmp_path, tiny, monkeypatch):
+    file = write(tmp_path / "mine.yaml", f"workspace: {tmp_path / 'named'}\nmethod: random\n")
+    assert invoke("--config", file).exit_code == 0
+    assert run_files(tmp_path / "workspace") and not (tmp_path / "named").exists()
+    monkeypatch.delenv("BENCH_WORKSPACE")
+    assert invoke("--config", file).exit_code == 0
+    assert run_files(tmp_path / "named")
+
+
 def test_a_missing_file_is_a_sentence(tiny):
     shown = invoke("--config", "none.yaml")
     assert shown.exit_code == 2 and "none.yaml cannot be read" in shown.output
@@ -132,7 +141,7 @@ def test_a_run_is_repeated_by_its_file(tmp_path, monkeypatch):
     first = invoke(
         *("--root", "scans", "--method", "random", "--method", "zscore", "--seed", "2", "--dataset-seed", "1"),
         *("--lesion-load-ml", "5", "--align", "none", "--set", "channels=max", "--protocol", "paper-fpr5"),
-        *("--metric", "hd99_mm", "--data", "lesions.enhancement=2.0"),
+        *("--metric", "medpy_assd_mm", "--data", "lesions.enhancement=2.0"),
     )
     assert first.exit_code == 0, first.output
     files = run_files(workspace)
@@ -148,7 +157,7 @@ def test_a_run_is_repeated_by_its_file(tmp_path, monkeypatch):
     assert [path.relative_to(tmp_path / "again") for path in repeated] == [p.relative_to(workspace) for p in files]
     for before, after in zip(map(load_run, files), map(load_run, repeated), strict=True):
         assert (before.key, before.metrics) == (after.key, after.metrics)
-        assert "hd99_mm" in after.metrics
+        assert "medpy_assd_mm" in after.metrics
 
 
 def test_every_option_of_data_has_its_field():

@@ -71,8 +71,8 @@ def test_a_mistake_of_ours_is_in_the_log(tmp_path, monkeypatch):
         raise ZeroDivisionError("of ours")
 
     monkeypatch.setattr("bench.runs.run.folder_of", broken)
-    shown = run()
-    assert shown.exit_code == 1 and "failed unexpectedly" in shown.output
+    shown = run("--verbose")
+    assert shown.exit_code == 1 and "failed unexpectedly" in shown.output and "in broken" in shown.stderr
     (log,) = logs(tmp_path)
     assert "in broken" in log.read_text(encoding="utf-8")
 
