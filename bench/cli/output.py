@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.environment import tell
 from bench.errors import BenchError, reason
 from bench.reporting import LOG
 from bench.runs.workspace import Workspace
@@ -40,18 +41,18 @@ class OutputOptions:
             raise BenchError("--quiet and --verbose exclude each other: leave one out.")
 
     @contextmanager
-    def logged(self, workspace: Workspace, command: str) -> Iterator[None]:
+    def logged(self, workspace: Workspace | None, command: str) -> Iterator[None]:
         """Keep what a command says, its progress and tracebacks of what fails in workspace/logs/<time>-<command>.log.
 
+        workspace: one that cannot be written costs a sentence and the log, no more; None for no file.
         command: as it is typed, such as "run". Two of one second share a file.
         """
         self.check()
         from bench.machine.version import commit, version
 
-        file = _LogFile(workspace.logs, command)
-        # No file before something is said: a slip in an option leaves nothing behind.
-        waiting = MemoryHandler(MOST_WAITING, logging.INFO, file, flushOnClose=False)
-        handlers: list[logging.Handler] = [waiting]
+        handlers: list[logging.Handler] = []
+        if workspace:
+            handlers.append(_LogFile(workspace.logs, command))
         if self.verbose:
             handlers.append(logging.StreamHandler(sys.stderr))
             handlers[-1].addFilter(lambda record: record.levelno == logging.DEBUG)  # all else is shown already
@@ -76,30 +77,48 @@ class OutputOptions:
             LOG.debug("traceback", exc_info=error)
             raise
         finally:
-            if file.begun:
-                waiting.flush()
-            for handler in (*handlers, file):
+            for handler in handlers:
                 LOG.removeHandler(handler)
                 handler.close()
             LOG.setLevel(level)
             LOG.propagate = propagate
 
 
-class _LogFile(logging.FileHandler):
-    """A file named after time and command, made with the first line. A full disk is told by what else is written."""
+class _LogFile(MemoryHandler):
+    """A file named after time and command. It is begun when something is said, so that a slip in an option leaves none;
+    a full disk is told by what else is written."""
 
     def __init__(self, folder: Path, command: str) -> None:
-        super().__init__(folder / f"{datetime.now():%Y%m%d-%H%M%S}-{command}.log", encoding="utf-8", delay=True)
-        self.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        file = _File(folder / f"{datetime.now():%Y%m%d-%H%M%S}-{command}.log", encoding="utf-8", delay=True)
+        file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        super().__init__(MOST_WAITING, logging.INFO, file, flushOnClose=False)
+        self.file = file
 
-    @property
-    def begun(self) -> bool:
-        """Whether there is a file."""
-        return self.stream is not None
+    def close(self) -> None:
+        """Write what waits, if the file is begun."""
+        if self.file.stream is not None:
+            self.flush()
+        super().close()
+        self.file.close()
+
+
+class _File(logging.FileHandler):
+    """A file in a folder that need not be there; when it cannot be opened, that is said once."""
+
+    told = False
 
     def _open(self) -> TextIOWrapper:
         Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
         return super()._open()
 
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        try:
+            super().emit(record)
+        except OSError as error:  # of opening it
+            if not self.told:
+                tell(f"No log is kept: {reason(error)}")
+            self.told = True
+
     def handleError(self, record: logging.LogRecord) -> None:
-        """Nothing."""
+        """Nothing: a line that cannot be written is left out."""

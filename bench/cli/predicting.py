@@ -56,7 +56,9 @@ def predict(
     chosen = named_model(workspace, model)
     options.set_up_processor(threads)
     remove_leftovers(target)
-    with output.logged(workspace, "predict"), reporter(output.quiet) as view, where.backend(threads) as backend:
+    # models need no workspace, and where there is none a log begins none
+    with_log = output.logged(workspace if workspace.path.is_dir() else None, "predict")
+    with with_log, reporter(output.quiet) as view, where.backend(threads) as backend:
         answers: Answers | None = None
         if where.cluster:
             from bench.cluster.backend import RayBackend

@@ -92,3 +92,11 @@ def test_evaluate_has_a_log(tmp_path):
     assert run().exit_code == 0
     assert invoke("evaluate", "--protocol", "authors-code", "--workers", "1", "--quiet").exit_code == 0
     assert [log.name.split("-")[-1] for log in logs(tmp_path)].count("evaluate.log") == 1
+
+
+def test_a_log_that_cannot_be_written_costs_a_sentence_alone(tmp_path):
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace" / "logs").write_text("a file")
+    shown = run()
+    assert shown.exit_code == 0 and "2/2" in shown.output
+    assert shown.stderr.count("No log is kept: ") == 1 and "logs is a file" in shown.stderr
