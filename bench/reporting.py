@@ -1,9 +1,13 @@
 """How long work says where it stands: the interface of progress views, and one that shows nothing."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Protocol
+
+# What a command writes to its log file: what it says as INFO, and for who looks closer, such as tracebacks, as DEBUG.
+LOG = logging.getLogger("bench")
 
 
 class Tick(Protocol):

@@ -1,5 +1,6 @@
 """Progress and messages: bars with time left on a terminal, plain occasional lines elsewhere."""
 
+import logging
 import sys
 import time
 from collections import deque
@@ -21,7 +22,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from bench.reporting import Reporter, SilentReporter, Tick, reporting_to
+from bench.reporting import LOG, Reporter, SilentReporter, Tick, reporting_to
 
 LINE_EVERY_S = 10.0
 RECENT_S = 60.0  # over which the time left is reckoned: steps may have become slower or faster
@@ -122,15 +123,58 @@ class PlainReporter:
         print(line, flush=True)
 
 
+class LogReporter(PlainReporter):
+    """The same lines in the command's log file."""
+
+    def say(self, line: str) -> None:
+        """Write one line."""
+        LOG.info("%s", line)
+
+
+class LoggedReporter:
+    """A view whose messages and progress stand in the command's log file, too."""
+
+    def __init__(self, view: Reporter) -> None:
+        self.view = view
+        self.log = LogReporter()
+
+    @contextmanager
+    def task(self, description: str, total: int) -> Iterator[Tick]:
+        """The task in both."""
+        with self.view.task(description, total) as shown, self.log.task(description, total) as logged:
+
+            def tick(steps: int = 1, note: str = "") -> None:
+                shown(steps, note)
+                logged(steps, note)
+
+            yield tick
+
+    def say(self, line: str) -> None:
+        """One line in both."""
+        self.view.say(line)
+        self.log.say(line)
+
+
 @contextmanager
 def reporter(quiet: bool = False) -> Iterator[Reporter]:
-    """Bars when standard output is a terminal, plain lines otherwise; nothing when it is to be quiet."""
+    """Bars when standard output is a terminal, plain lines otherwise; nothing when it is to be quiet.
+
+    All of it goes to the log file as well, if the command has one.
+    """
+    with _view(quiet) as view:
+        both = LoggedReporter(view) if LOG.isEnabledFor(logging.INFO) else view
+        with reporting_to(both):
+            yield both
+
+
+@contextmanager
+def _view(quiet: bool) -> Iterator[Reporter]:
     if quiet:
         yield SilentReporter()
         return
     console = Console()
     terminal = console.is_terminal and sys.stdout.isatty()
-    with TerminalReporter(console) if terminal else PlainReporter() as view, reporting_to(view):
+    with TerminalReporter(console) if terminal else PlainReporter() as view:
         yield view
 
 

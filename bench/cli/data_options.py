@@ -9,6 +9,7 @@ import typer
 
 from bench.errors import BenchError, shortened
 from datasets.lesions import sets
+from datasets.option_names import FIELDS
 
 if TYPE_CHECKING:
     from datasets.lesions.settings import LesionSettings
@@ -102,16 +103,6 @@ class DataOptions(TrainingDataOptions):
     ] = False
 
 
-# option -> field of the dataset's settings, where their names differ
-FIELDS = {
-    "dataset_seed": "seed",
-    "lesion_set": "lesions.set",
-    "lesions": "lesions.generator",
-    "lesion_atlas": "lesions.atlas",
-    "lesion_load_ml": "lesions.lesion_load_ml",
-    "soft_fwhm_mm": "lesions.soft_fwhm_mm",
-}
-
 # field of LesionSettings -> which lesion sets it changes
 EFFECT: dict[str, Callable[[sets.LesionSet], bool]] = {
     "atlas": lambda one: not one.healthy,
@@ -121,19 +112,22 @@ EFFECT: dict[str, Callable[[sets.LesionSet], bool]] = {
 }
 
 
-def dataset_settings(preset: str, data: TrainingDataOptions, lesions: LesionOptions | None = None) -> "DatasetSettings":
+def dataset_settings(
+    preset: str, data: TrainingDataOptions, lesions: LesionOptions | None = None, quiet: bool = False
+) -> "DatasetSettings":
     """The settings of the chosen dataset.
 
     An option counts as given when it differs from its default. BenchError that names the option, field or value, for
     one that the dataset does not read or take, or that would change nothing.
 
-    preset: of the methods, which says the size of a dataset that has sizes, where no other is given.
+    preset: of the methods, which says the size of a dataset that has sizes, where no other is given. quiet: not to say
+    which dataset is meant where none is named.
     """
     from bench.settings import settings_of
     from datasets.settings import SIZE_OF_PRESET
     from datasets.sources import DATASETS, dataset_settings
 
-    name = data.dataset or _dataset_of(data)
+    name = data.dataset or _dataset_of(data, quiet)
     reads = settings_of(DATASETS.get(name).Settings)
     chosen = _given(data) | (_given(lesions) if lesions else {})
     values: dict[str, object] = {}
@@ -154,12 +148,13 @@ def dataset_settings(preset: str, data: TrainingDataOptions, lesions: LesionOpti
     return settings
 
 
-def _dataset_of(data: TrainingDataOptions) -> str:
+def _dataset_of(data: TrainingDataOptions, quiet: bool) -> str:
     """The dataset that is meant where none is named; said when it is not the built-in one."""
     if data.root is None and data.train_root is None and data.table is None:
         return "phantom"
     name, option = ("bids", "--root") if data.table is None else ("cohort", "--table")
-    typer.echo(f"--dataset {name}, since {option} is given")
+    if not quiet:
+        typer.echo(f"--dataset {name}, since {option} is given")
     return name
 
 

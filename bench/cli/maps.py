@@ -10,6 +10,7 @@ from bench.cli import options
 from bench.cli.app import command
 from bench.cli.data_options import DataOptions, LesionOptions, dataset_settings, lesion_settings
 from bench.cli.options import DEFAULT_WORKSPACE, EvaluationOptions
+from bench.cli.output import OutputOptions
 from bench.errors import BenchError
 from bench.temporary import remove_leftovers
 
@@ -66,6 +67,7 @@ class MapsOptions:
 def evaluate(
     with_maps: MapsOptions,
     evaluation: EvaluationOptions,
+    output: OutputOptions,
     maps: Annotated[
         Path | None, typer.Argument(metavar="[MAPS]", help="Folder of anomaly maps made by any program.")
     ] = None,
@@ -77,6 +79,7 @@ def evaluate(
     MAPS are paired with the cases by the subject that their names begin with, as sub-01_anomaly.nii.gz.
     """
     with_maps.check(maps, method)
+    output.check()
     protocol = evaluation.chosen_protocol()
 
     from bench.cli.console import reporter
@@ -86,33 +89,34 @@ def evaluate(
 
     left_out: tuple[str, ...] = ()
     workspace.remove_leftovers()
-    with reporter() as view:
-        metrics = evaluation.chosen_metrics()
-        bench = Bench(workspace, view, evaluation.workers, metrics, log_subject_ids=evaluation.log_subject_ids)
-        if maps is None:
-            which = Which(tuple(method or ()), with_maps.dataset, with_maps.fingerprint or "")
-            again = evaluate_again(bench, protocol, which)
-            results, left_out = list(again.results), again.left_out
-        else:
-            from bench.runs.datasets import known_dataset, labelled_dataset
-            from bench.runs.submissions import Submission, evaluate_maps
+    with output.logged(workspace, "evaluate"):
+        with reporter(output.quiet) as view:
+            metrics = evaluation.chosen_metrics()
+            bench = Bench(workspace, view, evaluation.workers, metrics, log_subject_ids=evaluation.log_subject_ids)
+            if maps is None:
+                which = Which(tuple(method or ()), with_maps.dataset, with_maps.fingerprint or "")
+                again = evaluate_again(bench, protocol, which)
+                results, left_out = list(again.results), again.left_out
+            else:
+                from bench.runs.datasets import known_dataset, labelled_dataset
+                from bench.runs.submissions import Submission, evaluate_maps
 
-            submission = Submission(
-                maps=maps,
-                method=with_maps.method_name or maps.resolve().name,
-                url=with_maps.url,
-                seed=with_maps.seed,
-                healthy_maps=with_maps.healthy_maps,
-                healthy_brains=with_maps.brain_masks,
-            )
-            found = (
-                labelled_dataset(workspace, with_maps.labels, with_maps.brain_masks)
-                if with_maps.labels
-                else known_dataset(workspace, with_maps.dataset or "", with_maps.fingerprint)
-            )
-            results = [evaluate_maps(bench, found, submission, protocol)]
-    print_runs(results, bench)
-    options.exit_unless_complete(results, left_out)
+                submission = Submission(
+                    maps=maps,
+                    method=with_maps.method_name or maps.resolve().name,
+                    url=with_maps.url,
+                    seed=with_maps.seed,
+                    healthy_maps=with_maps.healthy_maps,
+                    healthy_brains=with_maps.brain_masks,
+                )
+                found = (
+                    labelled_dataset(workspace, with_maps.labels, with_maps.brain_masks)
+                    if with_maps.labels
+                    else known_dataset(workspace, with_maps.dataset or "", with_maps.fingerprint)
+                )
+                results = [evaluate_maps(bench, found, submission, protocol)]
+        print_runs(results, bench)
+        options.exit_unless_complete(results, left_out)
 
 
 @command("export")
@@ -124,6 +128,7 @@ def export(
         list[str] | None,
         typer.Option(help="Only this split: train, validation or test; repeatable. All if not given."),
     ] = None,
+    output: OutputOptions = OutputOptions(),  # noqa: B008
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Write a dataset's prepared images, and its lesion masks apart, as BIDS folders for another program."""
@@ -133,10 +138,11 @@ def export(
     from datasets.export import export_dataset
     from datasets.settings import scans_folder
 
-    settings = dataset_settings(options.DEFAULT_PRESET, data, lesions)
+    output.check()
+    settings = dataset_settings(options.DEFAULT_PRESET, data, lesions, output.quiet)
     workspace.remove_leftovers()
     remove_leftovers(target)
-    with reporter() as view:
+    with output.logged(workspace, "export"), reporter(output.quiet) as view:
         found = opened_dataset(Bench(workspace, view), settings)
         written = export_dataset(found, target, split or [], view, scans_folder(settings))
         remember_dataset(workspace, found, settings)

@@ -8,6 +8,7 @@ import typer
 from bench.cli import options
 from bench.cli.app import app, command, guarded
 from bench.cli.options import DEFAULT_WORKSPACE
+from bench.cli.output import OutputOptions
 
 models = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
 app.add_typer(models, name="models")
@@ -53,6 +54,7 @@ def export(
     threads: Annotated[
         int | None, typer.Option(min=1, callback=options.of_use, help="CPU threads; found by timing when not given.")
     ] = None,
+    output: OutputOptions = OutputOptions(),  # noqa: B008
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Make a model of a finished run: its trained parts, with thresholds and scores of healthy validation scans."""
@@ -61,10 +63,11 @@ def export(
     from bench.runs.bench import Bench
     from bench.runs.choice import chosen_device
 
+    output.check()
     options.set_up_processor(threads)
     workspace.remove_leftovers()
     target = to or workspace.models / name
-    with reporter() as view:
+    with output.logged(workspace, "models-export"), reporter(output.quiet) as view:
         folder = found_run(workspace, run)
         labels = Labels(name, licence, attribution, cohort)
         manifest = export_model(Bench(workspace, view), folder, labels, target, chosen_device(device))

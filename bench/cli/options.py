@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from bench.cli.config_file import take_options
 from bench.errors import BenchError, shortened
 from bench.runs.workspace import Workspace
 
@@ -91,7 +92,14 @@ class MethodOptions:
         ),
     ] = None
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="YAML file: method -> settings.", rich_help_panel=METHODS)
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            is_eager=True,
+            callback=take_options,
+            help="YAML file: method -> settings, and any of these options.",
+            rich_help_panel=METHODS,
+        ),
     ] = None
     seed: Annotated[
         str,
@@ -124,6 +132,7 @@ class MethodOptions:
             pairs=tuple(self.pairs or []),
             seeds=seeds(self.seed),
             device=self.device,
+            options_are_read=True,
         )
         choice.check_names()
         return choice

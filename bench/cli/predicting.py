@@ -11,6 +11,7 @@ from bench.cli import options
 from bench.cli.app import command
 from bench.cli.cluster_options import ClusterOptions
 from bench.cli.options import DEFAULT_WORKSPACE
+from bench.cli.output import OutputOptions
 from bench.errors import BenchError
 
 
@@ -33,6 +34,7 @@ def predict(
     threads: Annotated[
         int | None, typer.Option(min=1, callback=options.of_use, help="CPU threads; found by timing when not given.")
     ] = None,
+    output: OutputOptions = OutputOptions(),  # noqa: B008
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Show where scans are unusual: anomaly map, mask, figures and picture of each, one page of all.
@@ -40,6 +42,7 @@ def predict(
     Nothing is learned, no label is needed, and nothing of the scans is changed. Stopped, the same command goes on.
     """
     where.check()
+    output.check()
     if target.suffix.lower() in (".nii", ".gz"):
         raise BenchError(f"OUT is {target}, which is called like a scan: name the folder to write to last.")
 
@@ -53,7 +56,9 @@ def predict(
     chosen = named_model(workspace, model)
     options.set_up_processor(threads)
     remove_leftovers(target)
-    with reporter() as view, where.backend(threads) as backend:
+    # models need no workspace, and where there is none a log begins none
+    with_log = output.logged(workspace if workspace.path.is_dir() else None, "predict")
+    with with_log, reporter(output.quiet) as view, where.backend(threads) as backend:
         answers: Answers | None = None
         if where.cluster:
             from bench.cluster.backend import RayBackend

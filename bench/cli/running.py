@@ -1,5 +1,6 @@
 """Commands that do the work: run and fit."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from bench.cli.app import command
 from bench.cli.cluster_options import ClusterOptions, DeviceOptions
 from bench.cli.data_options import DataOptions, LesionOptions, TrainingDataOptions, dataset_settings
 from bench.cli.options import DEFAULT_WORKSPACE, EvaluationOptions, MethodOptions
+from bench.cli.output import OutputOptions
 from bench.errors import BenchError
 
 
@@ -21,14 +23,16 @@ def run(
     lesions: LesionOptions,
     evaluation: EvaluationOptions,
     where: ClusterOptions,
+    output: OutputOptions,
     again: Annotated[bool, typer.Option("--again", help="Score every case anew.")] = False,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Fit methods, score the test cases, evaluate the maps and print the table."""
     where.check()
+    output.check()
     choice = methods.choice()  # mistakes are told before what takes seconds to import
     protocol = evaluation.chosen_protocol()
-    settings = dataset_settings(methods.preset, data, lesions)
+    settings = dataset_settings(methods.preset, data, lesions, output.quiet)
 
     from bench.cli.console import reporter
     from bench.cli.summary import print_runs
@@ -37,13 +41,14 @@ def run(
 
     options.set_up_processor(methods.threads)
     workspace.remove_leftovers()
-    with reporter() as view, where.backend(methods.threads) as backend:
-        place = workspace.absolute() if where.cluster else workspace
-        metrics = evaluation.chosen_metrics()
-        bench = Bench(place, view, evaluation.workers, metrics, backend, evaluation.log_subject_ids)
-        results = run(bench, choice, settings, protocol, again)
-    print_runs(results, bench)
-    options.exit_unless_complete(results)
+    with output.logged(workspace, "run"):
+        with reporter(output.quiet) as view, where.backend(methods.threads) as backend:
+            place = workspace.absolute() if where.cluster else workspace
+            metrics = evaluation.chosen_metrics()
+            bench = Bench(place, view, evaluation.workers, metrics, backend, evaluation.log_subject_ids)
+            results = run(bench, choice, settings, protocol, again)
+        print_runs(results, bench)
+        options.exit_unless_complete(results)
 
 
 @command("fit")
@@ -54,11 +59,13 @@ def fit(
         Path | None, typer.Option(metavar="DIR", help="Copy the trained parts there in half precision.")
     ] = None,
     devices: DeviceOptions = DeviceOptions(),  # noqa: B008
+    output: OutputOptions = OutputOptions(),  # noqa: B008
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Train the parts of methods that learn and keep them, without scoring."""
+    output.check()
     choice = methods.choice()
-    settings = dataset_settings(methods.preset, data)
+    settings = dataset_settings(methods.preset, data, quiet=output.quiet)
     if ship is not None and ship.exists() and not ship.is_dir():
         raise BenchError(f"--ship {ship} is a file: name a folder.")
 
@@ -69,7 +76,11 @@ def fit(
 
     options.set_up_processor(methods.threads)
     workspace.remove_leftovers()
-    with devices.together(methods.device) as (together, device), reporter(quiet=together.rank > 0) as view:
+    with (
+        devices.together(methods.device) as (together, device),
+        nullcontext() if together.rank else output.logged(workspace, "fit"),
+        reporter(quiet=output.quiet or together.rank > 0) as view,
+    ):
         choice = replace(choice, device=device)
         fits = fit_methods(Bench(workspace, view), choice, settings, devices.compute(), together)
         if together.rank:

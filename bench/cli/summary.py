@@ -1,5 +1,6 @@
 """What commands print at the end: tables, and where things are."""
 
+import logging
 import os
 import shutil
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Sequence
 import typer
 
 from bench.errors import BenchError
+from bench.reporting import LOG
 from bench.results import RunResult
 from bench.runs.bench import Bench
 from leaderboard.format import Page, View
@@ -31,6 +33,8 @@ def print_table(
     """Print a table; in colour and as wide as the window on a terminal."""
     color, width = terminal_style()
     typer.echo(render(table, format, View(statistics, costs, color, width, separator)), nl=False)
+    if LOG.isEnabledFor(logging.INFO):
+        LOG.info("table\n%s", render(table))
 
 
 def print_page(page: Page, format: str) -> None:

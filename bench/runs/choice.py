@@ -44,6 +44,7 @@ class Choice:
         methods: Names, or "all".
         preset: "cpu", "gpu" or "paper".
         config_file: YAML file of method -> settings, over the preset's.
+        options_are_read: Whether options in that file were taken already; otherwise they are refused.
         pairs: Settings such as "patches.blocks=8", over the file's; "patches.blocks=8,16" stands for two runs.
         seeds: Of training and scoring, a run for each.
         device: "cpu", "cuda", or "auto" for the GPU if there is one.
@@ -55,6 +56,7 @@ class Choice:
     pairs: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0,)
     device: str = "auto"
+    options_are_read: bool = False
 
     def resolved(self, device_of: Callable[[str], str] | None = None) -> list[ChosenMethod]:
         """Each chosen method with every combination of settings and seeds, in the order given; no run twice.
@@ -68,7 +70,7 @@ class Choice:
         detectors = self._detectors()
         known = list(registry.listing()[0]) if self.config_file else []
         configs = [
-            presets.resolve(detectors, self.preset, self.config_file, pairs, known)
+            presets.resolve(detectors, self.preset, self.config_file, pairs, known, self.options_are_read)
             for pairs in presets.combinations(self.pairs)
         ]
         device = (device_of or chosen_device)(self.device)

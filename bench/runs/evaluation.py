@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -12,7 +13,7 @@ from typing import Self
 from bench.errors import BenchError, reason, stops_all
 from bench.files import write_text
 from bench.machine.version import commit, version
-from bench.reporting import Reporter
+from bench.reporting import LOG, Reporter
 from bench.results import CaseResult, RunResult, save_result
 from bench.runs.backend import Backend, LocalBackend
 from bench.runs.bench import Bench
@@ -34,7 +35,9 @@ def evaluate_and_track(bench: Bench, folder: RunFolder, dataset: Dataset, protoc
     result = evaluate(folder, dataset, protocol, bench.reporter, bench.workers, bench.metrics)
     for case_id, why in result.failed_cases.items():
         bench.reporter.say(f"{result.method}: case {case_id} failed: {why}")
+    begun_s = time.process_time()
     bench.tracker.log(result, folder)
+    LOG.debug("%s: tracked in %.1f s of processor time", result.method, time.process_time() - begun_s)
     return result
 
 

@@ -1,7 +1,7 @@
 """Settings of a method: its defaults, then a preset's YAML, then the user's YAML, then `--set key=value`.
 
 A YAML file maps method names to settings; what stands under the key `shared` is there to be referred to
-(`score_model: *score_model`) and is otherwise ignored.
+(`score_model: *score_model`) and is otherwise ignored. A user's file may hold options of the command beside them.
 """
 
 import itertools
@@ -23,6 +23,7 @@ from bench.settings import settings_of, validated
 PRESETS = ("cpu", "gpu", "paper")
 Settings = dict[str, Any]
 MOST_RUNS = 1000  # of one method in one command: more are a slip
+SHOULD = "should map names of methods to settings, such as `zscore: {smoothing_mm: 2}`."
 NO_YAML = (yaml.YAMLError, ValueError)  # ValueError for a date in month 13, an integer of 5000 digits
 
 
@@ -30,18 +31,33 @@ def preset_settings(name: str) -> dict[str, Settings]:
     """Settings by method of a shipped preset: "cpu", "gpu" or "paper"."""
     if name not in PRESETS:
         raise BenchError(f"There is no preset {name!r}: take one of {', '.join(PRESETS)}.")
-    return _parse(
-        files("bench.runs").joinpath("preset_settings", f"{name}.yaml").read_text(encoding="utf-8"), f"preset {name}"
-    )
+    file = files("bench.runs").joinpath("preset_settings", f"{name}.yaml")
+    return _by_method(_content(file.read_text(encoding="utf-8"), f"preset {name}"), f"preset {name}")
 
 
-def file_settings(path: Path, known: list[str]) -> dict[str, Settings]:
-    """Settings by method of a user's YAML file; raises BenchError for a method that is not among `known`."""
+def file_content(path: Path) -> Settings:
+    """What a user's YAML file says by key: mappings for methods, values for options; BenchError if unreadable."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(f"The config file {path} cannot be read: give a YAML file in UTF-8.") from error
-    settings = _parse(text, str(path))
+    return _content(text, str(path))
+
+
+def option_keys(content: Settings) -> list[str]:
+    """The keys of a user's file that stand for options of the command: those without a mapping."""
+    return [key for key, value in content.items() if not isinstance(value, dict)]
+
+
+def file_settings(path: Path, known: list[str], options_are_read: bool = False) -> dict[str, Settings]:
+    """Settings by method of a user's YAML file; raises BenchError for a method that is not among `known`.
+
+    options_are_read: whether its options were taken by the command; otherwise they are refused.
+    """
+    content = file_content(path)
+    if options_are_read:
+        content = {key: value for key, value in content.items() if isinstance(value, dict)}
+    settings = _by_method(content, str(path))
     for name in settings:
         if name not in known:
             raise BenchError(f"{path}: there is no method {shortened(repr(name))}{nearest(name, known)}")
@@ -102,13 +118,16 @@ def resolve(
     config_file: Path | None,
     pairs: list[str],
     known: list[str],
+    options_are_read: bool = False,
 ) -> dict[str, MethodConfig]:
     """The config of each method. A `--set` key goes to every method that has it; `method.key` goes to one.
+
+    known, options_are_read: as for `file_settings`.
 
     Raises BenchError, naming the field and what it takes, for a wrong key or value.
     """
     from_preset = preset_settings(preset)
-    from_file = file_settings(config_file, known) if config_file else {}
+    from_file = file_settings(config_file, known, options_are_read) if config_file else {}
     settings = {name: _merged(from_preset.get(name, {}), from_file.get(name, {})) for name in detectors}
     for name in from_file.keys() & detectors.keys():  # so that its mistakes are told as the file's
         validated(detectors[name].Config, settings[name], f"{config_file}: {name}")
@@ -147,16 +166,22 @@ def nested(flat: Mapping[str, object]) -> Settings:
     return config
 
 
-def _parse(text: str, source: str) -> dict[str, Settings]:
+def _content(text: str, source: str) -> Settings:
     try:
         content = yaml.load(text, _Loader) or {}
     except NO_YAML as error:
         raise BenchError(f"{source} is not valid YAML: {' '.join(str(error).split())}.") from error
     except RecursionError:
         raise BenchError(f"{source} nests settings deeper than YAML can be read: write them flat.") from None
-    if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
-        raise BenchError(f"{source} should map names of methods to settings, such as `zscore: {{smoothing_mm: 2}}`.")
-    return {str(name): settings for name, settings in content.items() if name != "shared"}
+    if not isinstance(content, dict):
+        raise BenchError(f"{source} {SHOULD}")
+    return {str(key): value for key, value in content.items()}
+
+
+def _by_method(content: Settings, source: str) -> dict[str, Settings]:
+    if option_keys(content):
+        raise BenchError(f"{source} {SHOULD}")
+    return {name: settings for name, settings in content.items() if name != "shared"}
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,13 +1,16 @@
 """One command's work: fit, score, evaluate and track each method in turn; a failing one stops no other."""
 
 from bench.errors import Skipped, reason, stops_all
+from bench.files import write_text
 from bench.machine.version import versions
+from bench.reporting import LOG
 from bench.results import RunResult
 from bench.runs import presets
 from bench.runs.bench import Bench
 from bench.runs.choice import Choice, ChosenMethod
 from bench.runs.datasets import opened_dataset, remember_dataset
 from bench.runs.evaluation import evaluate_and_track, evaluation_in_background
+from bench.runs.repeating import config_text
 from bench.runs.run_folder import Record, RunFolder, describe_maps, digest
 from bench.runs.scoring import ScoringJob, score_unfinished, score_validation
 from bench.runs.source import has_changed, source_hash
@@ -46,7 +49,10 @@ def run(
             folder = folder_of(bench, dataset, method)
             if again:
                 folder.forget_scores()
+            LOG.debug("%s: settings %s, seed %s, %s", method.label, folder.record.config, method.seed, method.device)
             results.append(run_method(bench, method, folder, dataset, protocol))
+            repeating = config_text(method, dataset_settings, protocol, bench.metrics)
+            write_text(folder.results(protocol.name).config_file, repeating)
             describe_maps(folder, dataset, scans_folder(dataset_settings))
             tick(note=method.label)
     return results

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from bench.errors import BenchError, reason
 from bench.files import read_scores, save_nifti, visible_files, write_text
-from bench.reporting import Reporter
+from bench.reporting import LOG, Reporter
 from bench.results import RunFacts
 from bench.runs.workspace import RunLayout
 from datasets import output
@@ -180,7 +180,8 @@ class RunFolder(RunLayout):
         self.scored_file(case_id).unlink(missing_ok=True)
 
     def log(self, what: str, error: Exception) -> None:
-        """Append the traceback to errors.log."""
+        """Append the traceback to errors.log, and to the command's log."""
+        LOG.debug("%s", what, exc_info=error)
         self.path.mkdir(parents=True, exist_ok=True)
         with self.error_log.open("a", encoding="utf-8") as file:
             file.write(f"{what}\n{''.join(traceback.format_exception(error))}\n")

@@ -4,6 +4,7 @@ components/<name>-<key12>/         trained parts
 models/<name>/                     models, see bench.models
 datasets/                          prepared cases, made anew when missing
 runs/<dataset>-<fingerprint8>/     the runs on one dataset, see `DatasetLayout`
+logs/<time>-<command>.log          what commands said
 mlflow.db, mlartifacts/            the same results in MLflow; mlflow.db.lock is held while a command logs there
 """
 
@@ -58,6 +59,11 @@ class Workspace:
     def runs(self) -> Path:
         """Folder of all runs."""
         return self.path / "runs"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of what commands said."""
+        return self.path / "logs"
 
     @property
     def mlflow_database(self) -> Path:
@@ -206,6 +212,7 @@ class ResultsLayout:
     cases/<id>.json   result of a case
     cases.csv         the same as a table
     run.json          all of it, which the leaderboard reads
+    config.yaml       what `bench run --config` takes to repeat it
     untracked.txt     there as long as MLflow has not taken it
     *.png             figures
     """
@@ -234,6 +241,11 @@ class ResultsLayout:
     def run_file(self) -> Path:
         """The run's result."""
         return self.path / RUN_FILE
+
+    @property
+    def config_file(self) -> Path:
+        """What `bench run --config` takes to repeat the run."""
+        return self.path / "config.yaml"
 
     @property
     def untracked_file(self) -> Path:
