@@ -72,8 +72,8 @@ def predict(
         predicted = predict_scans(scans, job, view, answers)
     before = len(predicted.done) - predicted.new
     already = f", {before} of them before" if before else ""
-    scans = f"{len(predicted.done)} scan{'' if len(predicted.done) == 1 else 's'}"
-    typer.echo(f"{scans} predicted{already}; see {target / 'index.html'}")
+    many = f"{len(predicted.done)} scan{'' if len(predicted.done) == 1 else 's'}"
+    typer.echo(f"{many} predicted{already}; see {target / 'index.html'}")
     if predicted.set_aside:
         typer.echo(f"{len(predicted.set_aside)} set aside, as said above", err=True)
         raise typer.Exit(1)
