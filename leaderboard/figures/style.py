@@ -63,10 +63,10 @@ def lined(style: Style) -> dict[str, Any]:
     return {"color": style.light, "linewidth": 1.3, **({"dashes": style.dashes} if style.dashes else {})}
 
 
-def row_name(row: Row) -> str:
-    """A row's name on an axis: what sets it apart from other rows of its method stands beneath it."""
+def row_name(row: Row, most: int = 1) -> str:
+    """A row's name on an axis: what sets it apart from other rows of its method stands beneath it, `most` settings."""
     more = [f"{key.rpartition('.')[2]}={value}" for key, value in row.differences.items()]
-    shown = more[:1] + ([f"and {len(more) - 1} more"] if len(more) > 1 else [])
+    shown = more[:most] + ([f"and {len(more) - most} more"] if len(more) > most else [])
     return "\n".join([row.method, *shown])
 
 
@@ -77,12 +77,15 @@ def one_line_name(row: Row) -> str:
 
 def legend_name(row: Row) -> str:
     """A row's name in a legend; cases that it lacks are not left unsaid."""
-    return row.label if row.n == row.of else f"{row.label} ({row.n}/{row.of} cases)"
+    name = row_name(row, most=2)
+    return name if row.n == row.of else f"{name} ({row.n}/{row.of} cases)"
 
 
 def add_legend(axes: "Axes") -> None:
     """A legend on the right of the axes."""
-    axes.legend(fontsize=SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1, 1), handlelength=2.6)
+    axes.legend(
+        fontsize=SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1, 1), handlelength=2.6, labelspacing=0.3
+    )
 
 
 def name_rows(axes: "Axes", rows: Sequence[Row]) -> None:
