@@ -58,12 +58,16 @@ def log_run(
 
 
 def _experiment_id(client: "MlflowClient", run: RunResult, artifacts: str | None) -> str:
-    """The experiment, made if it is not there, renamed if an earlier version made it."""
+    """The experiment, made if it is not there, renamed if an earlier version made it.
+
+    One whose artifacts would go into the folder that the command was typed in stays as it is.
+    """
     name = experiment_name(run)
     experiment = client.get_experiment_by_name(name)
     if experiment is not None:
         return str(experiment.experiment_id)
-    if earlier := client.get_experiment_by_name(name.replace(" ", " / ")):
+    earlier = client.get_experiment_by_name(name.replace(" ", " / "))
+    if earlier is not None and "://" in (earlier.artifact_location or ""):
         client.rename_experiment(earlier.experiment_id, name)
         for key, value in KIND.items():
             client.set_experiment_tag(earlier.experiment_id, key, value)

@@ -199,9 +199,23 @@ def test_curves_of_trained_parts_have_steps(workspace: Workspace) -> None:
 
 def test_an_experiment_of_an_earlier_version_is_renamed(workspace: Workspace) -> None:
     client = MlflowClient(tracking_uri=MlflowStore.of(workspace).uri)
-    earlier = client.create_experiment("phantom-89abcdef / paper@1")
+    earlier = client.create_experiment("phantom-89abcdef / paper@1", workspace.mlflow_artifacts.as_uri())
     assert log(make_run(key="key-7", dataset_fingerprint="89abcdef" * 2), workspace) == []
     assert client.get_experiment(earlier).name == "phantom-89abcdef paper@1"
+
+
+def test_artifacts_never_go_into_the_folder_that_a_command_is_typed_in(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Experiments of earlier versions name a relative folder, `mlruns/1`: these stay as they are."""
+    monkeypatch.chdir(tmp_path)
+    client = MlflowClient(tracking_uri=MlflowStore.of(workspace).uri)
+    earlier = client.create_experiment("phantom-89abcdef / paper@1")
+    assert "://" not in client.get_experiment(earlier).artifact_location
+    assert log(make_run(key="key-7", dataset_fingerprint="89abcdef" * 2), workspace) == []
+    assert client.get_experiment(earlier).name == "phantom-89abcdef / paper@1"
+    assert client.get_experiment_by_name("phantom-89abcdef paper@1") is not None
+    assert not (tmp_path / "mlruns").exists()
 
 
 SILENT = """
