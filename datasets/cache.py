@@ -56,12 +56,33 @@ class LazyCases(Sequence[Case]):
         return self._folder / f"{self._keys[index]}.safetensors"
 
 
+class ChangedCases(Sequence[Case]):
+    """Cases that are changed when they are asked for, such as by a shift; what is kept is the unchanged case."""
+
+    def __init__(self, cases: Sequence[Case], change: Callable[[Case], Case]) -> None:
+        self.unchanged, self._change = cases, change
+
+    def __len__(self) -> int:
+        return len(self.unchanged)
+
+    @overload
+    def __getitem__(self, index: int) -> Case: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Case]: ...
+    def __getitem__(self, index: int | slice) -> Case | Sequence[Case]:
+        if isinstance(index, slice):
+            return ChangedCases(self.unchanged[index], self._change)
+        return self._change(self.unchanged[index])
+
+
 def make_ahead(cases: Sequence[Case], indices: Iterable[int]) -> None:
     """Make those of the cases that are not there yet, on as many cores as there are, and keep them as files.
 
     They are what they would be one by one. One that cannot be made is left to who asks for it, and then says why.
     Sequences that are not lazy have nothing to make.
     """
+    while isinstance(cases, ChangedCases):
+        cases = cases.unchanged
     missing = cases.missing(indices) if isinstance(cases, LazyCases) else []
 
     def make(index: int) -> None:

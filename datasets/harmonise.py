@@ -4,14 +4,13 @@ Another scanner's contrast is no anomaly. Each channel's intensities in the brai
 their order, so that its deciles are the mean ones of training images. Source: Nyul, Udupa 1999 (landmarks at deciles).
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
-from typing import overload
 
 import numpy as np
 
+from datasets.cache import ChangedCases
 from datasets.case import Case, Cases, FloatArray
 from datasets.dataset import Dataset
 from datasets.fingerprint import fingerprint
@@ -31,8 +30,8 @@ def harmonised_dataset(dataset: Dataset) -> Dataset:
     reference = Reference(dataset.train)
     return replace(
         dataset,
-        test=HarmonisedCases(dataset.test, reference),
-        validation_lesions=HarmonisedCases(dataset.validation_lesions, reference),
+        test=ChangedCases(dataset.test, reference.harmonised),
+        validation_lesions=ChangedCases(dataset.validation_lesions, reference.harmonised),
         fingerprint=fingerprint([dataset.fingerprint, {"harmonised": VERSION}]),
         description=dataset.description | {"harmonised": "test images, to the mean deciles of training images"},
     )
@@ -50,24 +49,9 @@ class Reference:
         found = [landmarks(case) for case in islice(self._train, REFERENCE_CASES)]
         return np.asarray(np.mean(found, axis=0), dtype=np.float32)
 
-
-class HarmonisedCases(Sequence[Case]):
-    """Cases whose images are harmonised when they are asked for."""
-
-    def __init__(self, cases: Cases, reference: Reference) -> None:
-        self._cases, self._reference = cases, reference
-
-    def __len__(self) -> int:
-        return len(self._cases)
-
-    @overload
-    def __getitem__(self, index: int) -> Case: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Case]: ...
-    def __getitem__(self, index: int | slice) -> Case | Sequence[Case]:
-        if isinstance(index, slice):
-            return HarmonisedCases(self._cases[index], self._reference)
-        return harmonised_case(self._cases[index], self._reference.landmarks)
+    def harmonised(self, case: Case) -> Case:
+        """The case with its landmarks at these."""
+        return harmonised_case(case, self.landmarks)
 
 
 def harmonised_case(case: Case, reference: FloatArray) -> Case:

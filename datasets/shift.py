@@ -4,15 +4,16 @@ Patients come from other scanners than the healthy cohort does. What that alone 
 brains stay the same, and the image changes by one kind of difference, as much as is asked for.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, cast, get_args, overload
+from functools import partial
+from typing import Literal, cast, get_args
 
 import numpy as np
 from pydantic_core import PydanticCustomError
 
 from bench.seeds import numpy_generator
-from datasets.case import BoolArray, Case, Cases, FloatArray
+from datasets.cache import ChangedCases
+from datasets.case import BoolArray, Case, FloatArray
 from datasets.dataset import Dataset
 from datasets.fingerprint import fingerprint
 from datasets.preparing.preparation import PERCENTILES
@@ -79,29 +80,10 @@ def shifted_dataset(dataset: Dataset, shift: Shift, seed: int) -> Dataset:
     """The dataset with its test images shifted; what is learned from stays as it was, and so do thresholds."""
     return replace(
         dataset,
-        test=ShiftedCases(dataset.test, shift, seed),
+        test=ChangedCases(dataset.test, partial(shifted_case, shift=shift, seed=seed)),
         fingerprint=fingerprint([dataset.fingerprint, {"shift": str(shift), "version": VERSION, "seed": seed}]),
         description=dataset.description | {"shift": f"test images: {shift}, {AMOUNTS[shift.kind].meaning}"},
     )
-
-
-class ShiftedCases(Sequence[Case]):
-    """Cases whose images are shifted when they are asked for."""
-
-    def __init__(self, cases: Cases, shift: Shift, seed: int) -> None:
-        self._cases, self._shift, self._seed = cases, shift, seed
-
-    def __len__(self) -> int:
-        return len(self._cases)
-
-    @overload
-    def __getitem__(self, index: int) -> Case: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Case]: ...
-    def __getitem__(self, index: int | slice) -> Case | Sequence[Case]:
-        if isinstance(index, slice):
-            return ShiftedCases(self._cases[index], self._shift, self._seed)
-        return shifted_case(self._cases[index], self._shift, self._seed)
 
 
 def shifted_case(case: Case, shift: Shift, seed: int) -> Case:

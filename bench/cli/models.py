@@ -1,7 +1,7 @@
 """Commands about models: list, show, export, fetch, send."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -48,12 +48,8 @@ def export(
     to: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The model's folder; models/NAME in the workspace.")
     ] = None,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes the GPU if there is one.")
-    ] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, callback=options.of_use, help="CPU threads; found by timing when not given.")
-    ] = None,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
     output: OutputOptions = OutputOptions(),  # noqa: B008
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:

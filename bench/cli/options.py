@@ -73,6 +73,10 @@ ChannelNames = Annotated[
     str | None,
     typer.Option("--channels", metavar="T1w,FLAIR", help="Contrasts to use, parted by commas; all if not given."),
 ]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes the GPU if there is one.")]
+Threads = Annotated[
+    int | None, typer.Option(min=1, callback=of_use, help="CPU threads; found by timing when not given.")
+]
 DEFAULT_WORKSPACE = Workspace(Path(".bench"))
 
 

@@ -28,12 +28,8 @@ def predict(
         Literal["auto", "none", "affine"],
         typer.Option(help="auto: align brains that lie elsewhere than the training brains."),
     ] = "auto",
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="auto takes the GPU if there is one.")
-    ] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, callback=options.of_use, help="CPU threads; found by timing when not given.")
-    ] = None,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
     output: OutputOptions = OutputOptions(),  # noqa: B008
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:

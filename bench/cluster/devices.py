@@ -57,9 +57,8 @@ def joined_devices(device: str, devices: int, nodes: int) -> Iterator[FabricToge
 
     if device == "cuda" and devices > torch.cuda.device_count():
         raise BenchError(f"--devices {devices}: this machine has {torch.cuda.device_count()} GPU(s).")
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo" if nodes == 1 and device == "cpu" else "")
-    if not os.environ["GLOO_SOCKET_IFNAME"]:
-        del os.environ["GLOO_SOCKET_IFNAME"]
+    if nodes == 1 and device == "cpu":  # nothing listens beyond this machine
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     try:
         fabric = Fabric(accelerator=device, devices=devices, num_nodes=nodes, strategy="ddp")
         signal.signal(signal.SIGTERM, _stop)  # which Fabric sends when a process that it started has died

@@ -27,7 +27,7 @@ from datasets.scans import reading
 from datasets.scans.alignment import REFERENCE_CASES, Alignment, Mode, to_align
 from datasets.scans.bids_layout import Folder
 from datasets.scans.inspection import Subject, usable_subjects
-from datasets.scans.patients import unlabelled_patient, why_patient
+from datasets.scans.patients import simulation_notes, unlabelled_patient, why_patient
 from datasets.scans.splits import SPLITS, seeded_split
 from datasets.settings import ScanSettings
 
@@ -138,20 +138,6 @@ def without_unlabelled_patients(folder: Folder, subjects: Sequence[Subject]) -> 
         else:
             set_aside.append(SetAside(files.id, unlabelled_patient(files, why)))
     return kept, set_aside
-
-
-def simulation_notes(simulated: Sequence[str], settings: LesionSettings) -> list[str]:
-    """What is said of healthy test subjects that get lesions."""
-    if not simulated or settings.lesion_set.healthy:
-        return []
-    many = len(simulated) > 1
-    subjects, count, get = ("subjects", "count", "get") if many else ("subject", "counts", "gets")
-    return [
-        f"{len(simulated)} test {subjects} without a lesion mask {count} as healthy and {get} simulated lesions, in "
-        "memory alone, as a map can only be measured where "
-        "the truth is known; `--lesion-set none` leaves healthy ones as they are, `bench predict` shows scans without "
-        "any truth."
-    ]
 
 
 def split_subjects(

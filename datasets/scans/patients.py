@@ -1,8 +1,9 @@
 """Subjects that their table or their own name calls patients: without a lesion mask they are of no use here."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from datasets.lesions.settings import LesionSettings
 from datasets.scans.bids_layout import SubjectFiles
 
 COLUMNS = ("group", "diagnosis", "dx", "status", "cohort", "condition", "disease", "pathology", "patient")
@@ -42,3 +43,17 @@ def unlabelled_patient(files: SubjectFiles, why: str) -> str:
         f"{files.id} is a patient ({why}) without a lesion mask: it cannot be learned from as healthy, and lesions "
         "simulated in it would count its own as errors; give it a mask, or look at it with `bench predict`."
     )
+
+
+def simulation_notes(simulated: Sequence[str], settings: LesionSettings) -> list[str]:
+    """What is said of healthy test subjects that get lesions."""
+    if not simulated or settings.lesion_set.healthy:
+        return []
+    many = len(simulated) > 1
+    subjects, count, get = ("subjects", "count", "get") if many else ("subject", "counts", "gets")
+    return [
+        f"{len(simulated)} test {subjects} without a lesion mask {count} as healthy and {get} simulated lesions, in "
+        "memory alone, as a map can only be measured where "
+        "the truth is known; `--lesion-set none` leaves healthy ones as they are, `bench predict` shows scans without "
+        "any truth."
+    ]

@@ -14,13 +14,12 @@ from bench.detector import Cases, FitContext
 from bench.seeds import derived_seed
 from methods.parts.ahead import Examples, Prepare
 from methods.parts.augmentation import Augmentation, augmentation_seed, augmented
-from methods.parts.images import ImageBank, brain_box, pad_to
-from methods.parts.precision import arithmetic
+from methods.parts.images import ImageBank, brain_box, padded_to_multiple
+from methods.parts.precision import computed
 from methods.parts.training import Figures, Training, fused, one_cycle
 from methods.parts.training_loop import Trained, run_training
 
 LEVELS = 5  # of MONAI's BasicUNet
-SMALLEST_EDGE = 4  # oneDNN's bfloat16 gradients are wrong on volumes with shorter edges
 
 
 class DenoiserConfig(ComponentConfig):
@@ -114,16 +113,12 @@ class Denoiser(Component[DenoiserConfig, None]):
 
     def padded(self, images: Tensor) -> Tensor:
         """Pad (B, C, X, Y, Z) with background to edges that halve evenly at each level."""
-        shape = [-(-edge // self.multiple_of) * self.multiple_of for edge in images.shape[2:]]
-        return torch.stack([pad_to(image, shape) for image in images])
+        return padded_to_multiple(images, self.multiple_of)
 
     def denoised(self, images: Tensor) -> Tensor:
         """(B, C, X, Y, Z) -> the same, float32; edges are multiples of `multiple_of`."""
         self.network_evaluations += len(images)
-        large = min(images.shape[2:]) // self.multiple_of >= SMALLEST_EDGE
-        with arithmetic(self.device, self.config.bfloat16 and large):
-            out: Tensor = self.network(images.to(self.device))
-        return out.float()
+        return computed(self.network, images, self.multiple_of, self.device, self.config.bfloat16)
 
     def state(self) -> dict[str, Tensor]:
         return dict(self.network.state_dict())

@@ -78,6 +78,12 @@ def pad_to(image: Tensor, shape: list[int]) -> Tensor:
     return torch.nn.functional.pad(image, pad, value=-1.0)
 
 
+def padded_to_multiple(images: Tensor, multiple_of: int) -> Tensor:
+    """Pad (B, C, X, Y, Z) with background to edges that halve evenly at each level of a network."""
+    shape = [-(-edge // multiple_of) * multiple_of for edge in images.shape[2:]]
+    return torch.stack([pad_to(image, shape) for image in images])
+
+
 def brain_box(case: Case, multiple_of: int) -> Box:
     """The box of the brain mask with a margin, its edges multiples of `multiple_of` where the volume allows.
 

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 import bench.cores
 from bench.errors import BenchError
-from datasets.cache import LazyCases, kept_case, make_ahead, read_case, write_case
+from datasets.cache import ChangedCases, LazyCases, kept_case, make_ahead, read_case, write_case
 from datasets.case import Case, NativeGrid
 from datasets.fingerprint import fingerprint
 from datasets.lesions.identity import lesion_identity
@@ -157,6 +157,15 @@ def test_cases_are_made_ahead_at_the_same_time_and_as_they_are_one_by_one(tmp_pa
     with pytest.raises(BenchError, match="number 5 is broken"):  # who asks for it is told
         made.cases[5]
     make_ahead([some_case()], [0])  # nothing to make
+
+
+def test_cases_that_are_changed_when_asked_for_are_made_ahead_too(tmp_path: Path) -> None:
+    made = Made(tmp_path)
+    changed = ChangedCases(made.cases, Case.without_lesion_mask)
+    make_ahead(ChangedCases(changed, Case.without_lesion_mask), [0, 2])
+    assert made.cases.missing(range(4)) == [1, 3]
+    assert changed[2].id == "sub-2" and changed[2].lesion_mask is None
+    assert [case.id for case in changed[:2]] == ["sub-0", "sub-1"] and len(changed) == len(made.cases)
 
 
 def test_going_through_cases_makes_the_next_ones_meanwhile(tmp_path: Path, four_cores) -> None:

@@ -9,7 +9,8 @@ import pytest
 from bench.cli.data_options import DataOptions, dataset_settings
 from bench.contributing.contract import tiny_dataset
 from datasets import phantom
-from datasets.harmonise import HarmonisedCases, Reference, harmonised_case, harmonised_dataset, landmarks
+from datasets.cache import ChangedCases
+from datasets.harmonise import Reference, harmonised_case, harmonised_dataset, landmarks
 from datasets.load import load_dataset
 from datasets.shift import Shift, shifted_case
 
@@ -42,14 +43,14 @@ def test_test_images_are_brought_to_training_images_which_stay() -> None:
     mean = np.mean([landmarks(case) for case in plain.train], axis=0)
     for case in found.test:
         np.testing.assert_allclose(landmarks(case), mean, atol=1e-3)
-    assert isinstance(found.test[:1], HarmonisedCases)
+    assert isinstance(found.test[:1], ChangedCases)
 
 
 def test_training_images_are_looked_at_when_a_case_is_asked_for() -> None:
     reference = Reference([])
-    assert len(HarmonisedCases([], reference)) == 0  # a mean over nothing was not taken
+    assert len(ChangedCases([], reference.harmonised)) == 0  # a mean over nothing was not taken
     with pytest.raises(IndexError):
-        HarmonisedCases([], reference)[0]
+        ChangedCases([], reference.harmonised)[0]
 
 
 def test_it_is_an_option_beside_a_shift(tmp_path: Path) -> None:
