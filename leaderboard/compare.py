@@ -114,9 +114,8 @@ def render_comparison(comparison: Comparison, format: str = "rich", view: View |
     Raises:
         BenchError: There is no such format, or it is one for tables only.
     """
-    separator = view.separator if view else None
-    if separator is not None and format != "csv":
-        raise BenchError(f"--separator is for --format csv: leave it out with {format}.")
+    view = view or View()
+    separator = view.separator_of(format, format == "csv")
     if format == "csv":
         return _as_csv(comparison, separator or ",")
     if format == "json":
@@ -124,7 +123,7 @@ def render_comparison(comparison: Comparison, format: str = "rich", view: View |
     write_page = FORMATS.get(format).write_page
     if write_page is None:
         raise BenchError(f"--format {format} is for `bench leaderboard` only: take rich, markdown, csv or json here.")
-    return write_page(_page(comparison), view or View())
+    return write_page(_page(comparison), view)
 
 
 def _page(comparison: Comparison) -> Page:

@@ -26,6 +26,12 @@ class View:
     width: int | None = None
     separator: str | None = None
 
+    def separator_of(self, format: str, separated: bool) -> str | None:
+        """The separator for a format. BenchError when one is asked for and its columns are not `separated` by any."""
+        if self.separator is not None and not separated:
+            raise BenchError(f"--separator is for --format csv: leave it out with {format}.")
+        return self.separator
+
 
 @dataclass(frozen=True)
 class Page:
@@ -72,10 +78,9 @@ class Format:
 
     def render(self, table: Table, view: View) -> str:
         """The table as text that ends with a newline. BenchError for a separator that the format has no use for."""
-        if view.separator is not None:
-            if self.write_separated is None:
-                raise BenchError(f"--separator is for --format csv: leave it out with {self.name}.")
-            return self.write_separated(table, view.separator)
+        separator = view.separator_of(self.name, self.write_separated is not None)
+        if self.write_separated and separator is not None:
+            return self.write_separated(table, separator)
         if self.write_table:
             return self.write_table(table)
         assert self.write_page is not None

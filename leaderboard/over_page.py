@@ -22,9 +22,8 @@ def render_over(over: ManyBoards, format: str = "rich", view: View | None = None
     Raises:
         BenchError: There is no such format, it is one for single tables, or it has no separator.
     """
-    separator = view.separator if view else None
-    if separator is not None and format != "csv":
-        raise BenchError(f"--separator is for --format csv: leave it out with {format}.")
+    view = view or View()
+    separator = view.separator_of(format, format == "csv")
     if format == "csv":
         mark = decimal_mark(separator or ",")
         frame = over.to_frame().map(csv_cell)
@@ -34,7 +33,7 @@ def render_over(over: ManyBoards, format: str = "rich", view: View | None = None
     write_page = FORMATS.get(format).write_page
     if write_page is None:
         raise BenchError(f"--format {format} is for single boards: take rich, markdown, latex, html, csv or json.")
-    return write_page(page_over(over), view or View())
+    return write_page(page_over(over), view)
 
 
 def page_over(over: ManyBoards) -> Page:

@@ -101,7 +101,7 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
                 shape=self.shape,
                 mean=mean,
                 sd=sd,
-                summary=self.patches(case, features[index].to(self.model.device)).summary.cpu(),
+                summary=summary(self.standardised(case, features[index].to(self.model.device))).cpu(),
                 cases=train if self.config.embedding_features else None,
                 index=index,
             )
@@ -152,18 +152,24 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         are_norms = torch.tensor(config.are_norms(len(case.image)), device=found.device)
         return torch.where(are_norms, found.clamp(min=SMALLEST_NORM).log(), found).half()
 
-    def patches(self, case: Case, features: Tensor) -> Patches:
-        """Features (N, K) of the N brain voxels of a case as the flow sees them, with what it is told of them."""
+    def standardised(self, case: Case, features: Tensor) -> Tensor:
+        """Features (N, K) of the N brain voxels of a case as the flow sees them. BenchError on another grid."""
         if case.brain_mask.shape != self.shape:
             raise BenchError(
                 f"{case.id} has a grid of {case.brain_mask.shape} voxels, but the patch density was fitted on "
                 f"{self.shape}: prepare both with the same settings."
             )
-        mask = torch.from_numpy(case.brain_mask).to(features.device)
         features = features.float()
-        if self.moments is not None:
-            mean, sd = (grown(moments.to(features.device), self.shape)[:, mask].T for moments in self.moments)
-            features = (features - mean) / sd
+        if self.moments is None:
+            return features
+        mask = torch.from_numpy(case.brain_mask).to(features.device)
+        mean, sd = (grown(moments.to(features.device), self.shape)[:, mask].T for moments in self.moments)
+        return (features - mean) / sd
+
+    def patches(self, case: Case, features: Tensor) -> Patches:
+        """The same with what the flow is told of them."""
+        features = self.standardised(case, features)
+        mask = torch.from_numpy(case.brain_mask).to(features.device)
         image = torch.from_numpy(case.image) if self.config.embedding_features else None
         return Patches(features, voxel_coordinates(mask), summary(features), image)
 

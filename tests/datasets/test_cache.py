@@ -162,10 +162,10 @@ def test_cases_are_made_ahead_at_the_same_time_and_as_they_are_one_by_one(tmp_pa
 def test_cases_that_are_changed_when_asked_for_are_made_ahead_too(tmp_path: Path) -> None:
     made = Made(tmp_path)
     changed = ChangedCases(made.cases, Case.without_lesion_mask)
-    make_ahead(ChangedCases(changed, Case.without_lesion_mask), [0, 2])
-    assert made.cases.missing(range(4)) == [1, 3]
-    assert changed[2].id == "sub-2" and changed[2].lesion_mask is None
-    assert [case.id for case in changed[:2]] == ["sub-0", "sub-1"] and len(changed) == len(made.cases)
+    make_ahead(ChangedCases(changed, Case.without_lesion_mask), [4, 6])
+    assert made.cases.missing(range(4, 8)) == [5, 7]
+    assert changed[6].id == "sub-6" and changed[6].lesion_mask is None
+    assert [case.id for case in changed[6:]] == ["sub-6", "sub-7"] and len(changed) == len(made.cases)
 
 
 def test_going_through_cases_makes_the_next_ones_meanwhile(tmp_path: Path, four_cores) -> None:
