@@ -1,5 +1,6 @@
 """Between arrays with an affine (voxel -> mm RAS+) and SimpleITK, whose millimetres are LPS+."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,28 @@ def itk_image(volume: npt.NDArray[np.generic], affine: Affine) -> "sitk.Image":
     image.SetDirection(nearest_rotation(lps[:3, :3]).ravel().tolist())
     image.SetOrigin(lps[:3, 3].tolist())
     return image
+
+
+def coarse_to_fine(
+    inside: "sitk.Image", shrink_factors: Sequence[int], spacing_mm: float, steps_mm: tuple[float, float], steps: int
+) -> "sitk.ImageRegistrationMethod":
+    """A registration that still lacks its metric and its start: gradient descent on ever finer images.
+
+    One thread, all voxels of the mask `inside`: no chance is involved. steps_mm: its largest and its smallest step.
+    """
+    import SimpleITK as sitk
+
+    method = sitk.ImageRegistrationMethod()
+    method.SetNumberOfThreads(1)
+    method.SetMetricFixedMask(inside)
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetShrinkFactorsPerLevel(shrink_factors)
+    method.SetSmoothingSigmasPerLevel([factor * spacing_mm / 2 for factor in shrink_factors])
+    method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
+    method.SetOptimizerAsRegularStepGradientDescent(*steps_mm, steps)
+    method.SetOptimizerScalesFromPhysicalShift()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    return method
 
 
 def nearest_rotation(axes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

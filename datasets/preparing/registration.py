@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from datasets.case import Affine, BoolArray, Case, FloatArray
+from datasets.preparing.itk import coarse_to_fine
 from datasets.preparing.preparation import (
     SPACING_MM,
     Frame,
@@ -85,18 +86,10 @@ def registered(mean: MeanBrain, moving: Case) -> Affine | None:
     transform.SetCenter(centre_mm.tolist())
     transform.SetTranslation((moving_centre_mm - centre_mm).tolist())
     transform.SetMatrix((np.cbrt(moving_mass / mass) * np.eye(3)).ravel().tolist())
-    method = sitk.ImageRegistrationMethod()
-    method.SetNumberOfThreads(1)
+    inside = itk_image(mean.inside.astype(np.uint8))
+    method = coarse_to_fine(inside, SHRINK_FACTORS, SPACING_MM, (LARGEST_STEP_MM, SMALLEST_STEP_MM), STEPS)
     method.SetMetricAsCorrelation()
-    method.SetMetricFixedMask(itk_image(mean.inside.astype(np.uint8)))
-    method.SetInterpolator(sitk.sitkLinear)
-    method.SetShrinkFactorsPerLevel(SHRINK_FACTORS)
-    method.SetSmoothingSigmasPerLevel([factor * SPACING_MM / 2 for factor in SHRINK_FACTORS])
-    method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
-    method.SetOptimizerAsRegularStepGradientDescent(LARGEST_STEP_MM, SMALLEST_STEP_MM, STEPS)
-    method.SetOptimizerScalesFromPhysicalShift()
     method.SetInitialTransform(transform, inPlace=True)
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
         method.Execute(itk_image(mean.image), itk_image(brightness(moving)))
     except RuntimeError:

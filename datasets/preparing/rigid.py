@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from bench.errors import BenchError
 from datasets.case import Affine, BoolArray, FloatArray
-from datasets.preparing.itk import LPS, as_affine, itk_image
+from datasets.preparing.itk import LPS, as_affine, coarse_to_fine, itk_image
 from datasets.preparing.preparation import SPACING_MM, box_size_mm, centred_affine, corner_value, extent, frame_shape
 from datasets.preparing.resampling import resample
 
@@ -79,17 +79,8 @@ def _registered(
     """The rigid (4, 4), mm of the target -> mm of the other image; None when SimpleITK breaks off."""
     import SimpleITK as sitk
 
-    method = sitk.ImageRegistrationMethod()
-    method.SetNumberOfThreads(1)
+    method = coarse_to_fine(where, SHRINK_FACTORS, SPACING_MM, (LARGEST_STEP_MM, SMALLEST_STEP_MM), STEPS)
     method.SetMetricAsMattesMutualInformation(BINS)
-    method.SetMetricFixedMask(where)
-    method.SetInterpolator(sitk.sitkLinear)
-    method.SetShrinkFactorsPerLevel(SHRINK_FACTORS)
-    method.SetSmoothingSigmasPerLevel([factor * SPACING_MM / 2 for factor in SHRINK_FACTORS])
-    method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
-    method.SetOptimizerAsRegularStepGradientDescent(LARGEST_STEP_MM, SMALLEST_STEP_MM, STEPS)
-    method.SetOptimizerScalesFromPhysicalShift()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     best: tuple[float, sitk.Transform] | None = None
     for shift_mm in starts_mm:
         transform = sitk.Euler3DTransform()
