@@ -14,6 +14,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def main() -> None:
     name = "spatial-msma"
     config = resolve({name: method(name)}, chosen.preset, None, chosen.set, [name])[name]
     context = FitContext(
-        train=dataset.train[: chosen.train_cases],
+        train=dataset.train,
         validation=dataset.validation[: chosen.cases],
         channels=dataset.channels,
         training_fingerprint=dataset.training_fingerprint,
@@ -84,6 +85,7 @@ def main() -> None:
         model = model_in(chosen.score_model, device)
     else:
         model = context.fitted(ScoreModel, config.score_model)  # type: ignore[attr-defined]
+    context = replace(context, train=dataset.train[: chosen.train_cases])  # the score model is kept: it sees them all
     preset: PatchDensityConfig = config.patches  # type: ignore[attr-defined]
     some = min(chosen.cases, len(dataset.validation))
     print(
