@@ -23,7 +23,9 @@ OddEdge = Annotated[int, Field(ge=1, le=31), AfterValidator(odd)]
 class PatchDensityConfig(ComponentConfig):
     """Settings of the patch density. Each default says whose value it is."""
 
-    added_later: ClassVar[frozenset[str]] = frozenset({"features", "mean_sizes", "noise_draws", "reading"})
+    added_later: ClassVar[frozenset[str]] = frozenset(
+        {"features", "mean_sizes", "noise_draws", "reading", "case_moments"}
+    )
 
     noise_levels: int = Field(20, ge=1, le=200, description="how many noise levels (authors' code)")
     highest_sigma: float = Field(
@@ -66,6 +68,11 @@ class PatchDensityConfig(ComponentConfig):
     )
     smoothing_voxels: float = Field(
         1.5, ge=0, le=10, description="sigma of the blur of the local healthy moments, of standardised norms (ours)"
+    )
+    case_moments: bool = Field(
+        False,
+        description="standardised features are set against the median and spread of the image's own voxels as deep "
+        "below the brain's surface: another scanner or brain extraction is then no anomaly (paper: no)",
     )
     one_sided: bool = Field(
         False,
@@ -120,6 +127,7 @@ class PatchDensityConfig(ComponentConfig):
         asked = {
             "density: gaussian": self.density == "gaussian",
             "one_sided": self.one_sided,
+            "case_moments": self.case_moments,
             f"reading: {self.reading}": self.reading != "likelihood",
         }
         for setting in (name for name, wanted in asked.items() if wanted):
@@ -127,6 +135,8 @@ class PatchDensityConfig(ComponentConfig):
                 raise ValueError(f"{setting} counts from the healthy mean of the place: it takes norms: standardised")
         if self.reading == "largest" and self.density == "flow":
             raise ValueError("reading: largest is of features one by one: it takes density: gaussian")
+        if self.case_moments and self.reading == "likelihood":
+            raise ValueError("case_moments leave no likelihood of the features themselves: set reading: standardised")
         return self
 
     @property

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bench.files import atomic_path
 from datasets.case import Cases
+from methods.msma.case_moments import CaseMoments
 from methods.msma.conditional import Patches
 from methods.msma.position import voxel_coordinates_at
 
@@ -32,8 +33,8 @@ class KeptPatches:
     """The patches of a training image: its norms stay in their file until they are drawn.
 
     norms: (N, K) as `kept` gives them. voxels: (N,) flat index of each in a volume of `shape`. mean, sd: (K, V) that
-    standardise the norms of all V voxels, or None. summary: (2 K,) of the image. cases, index: where its image is
-    found, which a density may be told of.
+    standardise the norms of all V voxels, or None. own: the image's own moments of these, or None. summary: (2 K,) of
+    the image. cases, index: where its image is found, which a density may be told of.
     """
 
     norms: Tensor
@@ -41,6 +42,7 @@ class KeptPatches:
     shape: tuple[int, int, int]
     mean: Tensor | None
     sd: Tensor | None
+    own: CaseMoments | None
     summary: Tensor
     cases: Cases | None
     index: int
@@ -52,5 +54,7 @@ class KeptPatches:
         voxels = torch.from_numpy(self.voxels[chosen.numpy()].astype(np.int64))
         if self.mean is not None and self.sd is not None:
             norms = (norms - self.mean[:, voxels].T) / self.sd[:, voxels].T
+        if self.own is not None:
+            norms = self.own.standardise(norms, chosen)
         image = torch.from_numpy(self.cases[self.index].image) if self.cases is not None else None
         return Patches(norms, voxel_coordinates_at(voxels, self.shape), self.summary, image)

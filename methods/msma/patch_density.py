@@ -19,6 +19,7 @@ from bench.errors import BenchError
 from bench.seeds import derived_seed
 from datasets.case import Case, Cases
 from methods.diffusion.score_model import ScoreModel
+from methods.msma.case_moments import CaseMoments, middle_and_spread
 from methods.msma.conditional import ConditionalDensity, Draw, Patches, train_density
 from methods.msma.config import PatchDensityConfig
 from methods.msma.embedding import Shape
@@ -94,19 +95,21 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         mean, sd = None, None
         if self.moments is not None:
             mean, sd = (grown(moments, self.shape).flatten(1) for moments in self.moments)
-        sources = [
-            KeptPatches(
+        sources = []
+        for index, case in enumerate(train):
+            standardised, own = self.standardised(case, features[index].to(self.model.device))
+            source = KeptPatches(
                 norms=features[index],
                 voxels=np.flatnonzero(case.brain_mask).astype(np.int32),
                 shape=self.shape,
                 mean=mean,
                 sd=sd,
-                summary=summary(self.standardised(case, features[index].to(self.model.device))).cpu(),
+                own=own.cpu() if own else None,
+                summary=summary(standardised).cpu(),
                 cases=train if self.config.embedding_features else None,
                 index=index,
             )
-            for index, case in enumerate(train)
-        ]
+            sources.append(source)
         return lambda generator: [sources[i] for i in torch.randint(len(sources), (count,), generator=generator)]
 
     def augmented_images(self, train: Cases) -> Draw:
@@ -152,8 +155,11 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         are_norms = torch.tensor(config.are_norms(len(case.image)), device=found.device)
         return torch.where(are_norms, found.clamp(min=SMALLEST_NORM).log(), found).half()
 
-    def standardised(self, case: Case, features: Tensor) -> Tensor:
-        """Features (N, K) of the N brain voxels of a case as the flow sees them. BenchError on another grid."""
+    def standardised(self, case: Case, features: Tensor) -> tuple[Tensor, CaseMoments | None]:
+        """Features (N, K) of the N brain voxels of a case as the flow sees them, and the case's own moments if it asks.
+
+        BenchError on another grid.
+        """
         if case.brain_mask.shape != self.shape:
             raise BenchError(
                 f"{case.id} has a grid of {case.brain_mask.shape} voxels, but the patch density was fitted on "
@@ -161,14 +167,18 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
             )
         features = features.float()
         if self.moments is None:
-            return features
+            return features, None
         mask = torch.from_numpy(case.brain_mask).to(features.device)
         mean, sd = (grown(moments.to(features.device), self.shape)[:, mask].T for moments in self.moments)
-        return (features - mean) / sd
+        features = (features - mean) / sd
+        if not self.config.case_moments:
+            return features, None
+        own = CaseMoments.of(case, features)
+        return own.standardise(features), own
 
     def patches(self, case: Case, features: Tensor) -> Patches:
         """The same with what the flow is told of them."""
-        features = self.standardised(case, features)
+        features, _ = self.standardised(case, features)
         mask = torch.from_numpy(case.brain_mask).to(features.device)
         image = torch.from_numpy(case.image) if self.config.embedding_features else None
         return Patches(features, voxel_coordinates(mask), summary(features), image)
@@ -230,9 +240,8 @@ def summary(norms: Tensor) -> Tensor:
 
     Lesions are a hundredth of the brain and hardly move them.
     """
-    quantiles = torch.tensor([0.16, 0.5, 0.84], device=norms.device)
-    low, middle, high = torch.quantile(norms[:: max(1, len(norms) // 20000)], quantiles, dim=0)
-    return torch.cat([middle, (high - low) / 2 - 1])
+    middle, spread = middle_and_spread(norms)
+    return torch.cat([middle, spread - 1])
 
 
 def spread(values: Tensor, mask: Tensor, outside: float = 0.0) -> Tensor:

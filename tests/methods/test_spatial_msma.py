@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -92,6 +93,34 @@ def test_a_planted_lesion_is_found(density: str) -> None:
     inside = found[4:7, 4:7, 4:7].copy()
     found[3:8, 3:8, 3:8] = -np.inf  # patches at its edge are unusual as well
     assert inside.min() > np.quantile(found[np.isfinite(found)], 0.999)
+
+
+def test_with_its_own_moments_a_rougher_scan_looks_like_any_other() -> None:
+    """Its texture is stronger everywhere; the lesion still stands out."""
+    case = brain(9, lesion=0.5)
+    rougher = replace(case, image=3 * case.image)
+    plain, own = (
+        fitted(density="gaussian", one_sided=True, reading="standardised", case_moments=moments)
+        for moments in (False, True)
+    )
+    values, changed = (own.negative_log_likelihood(one) for one in (case, rougher))
+    assert np.median(changed) == pytest.approx(np.median(values), rel=0.05)
+    assert np.median(plain.negative_log_likelihood(rougher)) > 2 * np.median(plain.negative_log_likelihood(case))
+    assert changed[5, 5, 5] > np.quantile(changed, 0.995)
+
+
+@pytest.mark.parametrize("case_moments", [False, True])
+def test_patches_drawn_in_training_are_those_of_the_image(case_moments: bool) -> None:
+    part = fitted(density="gaussian", reading="standardised", case_moments=case_moments)
+    train = [brain(seed) for seed in range(2)]
+    features = [part.features(case) for case in train]
+    (source,) = part.unchanged_images(train[1:], features[1:])(torch.Generator())[:1]
+    drawn = source.sample(500, torch.Generator().manual_seed(1))
+    chosen = torch.randint(len(features[1]), (500,), generator=torch.Generator().manual_seed(1))
+    whole = part.patches(train[1], features[1])
+    torch.testing.assert_close(drawn.norms, whole.norms[chosen])
+    torch.testing.assert_close(drawn.coordinates, whole.coordinates[chosen])
+    torch.testing.assert_close(drawn.summary, whole.summary)
 
 
 def test_the_flow_sees_channels_come_apart_that_go_together() -> None:
