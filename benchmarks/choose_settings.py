@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.blur import blurred_inside
 from bench.cli.options import set_up_processor
 from bench.detector import Case, FloatArray
 from bench.registry import method
@@ -24,7 +25,6 @@ from bench.runs.store import Store
 from datasets.load import load_dataset
 from datasets.settings import SIZE_OF_PRESET
 from datasets.sources import dataset_settings
-from methods.parts.smoothing import blurred_inside
 from metrics.evaluate import evaluate_case
 from metrics.protocol import protocol
 

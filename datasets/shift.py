@@ -11,6 +11,7 @@ from typing import Literal, cast, get_args
 import numpy as np
 from pydantic_core import PydanticCustomError
 
+from bench.blur import blurred_inside
 from bench.seeds import numpy_generator
 from datasets.cache import ChangedCases
 from datasets.case import BoolArray, Case, FloatArray
@@ -102,7 +103,8 @@ def shifted_case(case: Case, shift: Shift, seed: int) -> Case:
         elif shift.kind == "noise":
             changed = intensities + shift.amount / 2 * rng.standard_normal(channel.shape)
         elif shift.kind == "blur":
-            changed = blurred(intensities, case.brain_mask, shift.amount / FWHM_OF_SIGMA / np.array(case.spacing_mm))
+            sigma_voxels = shift.amount / FWHM_OF_SIGMA / np.array(case.spacing_mm)
+            changed = blurred_inside(intensities, case.brain_mask.astype(np.float32), sigma_voxels)
         else:
             changed = intensities * field
         changed = np.where(case.brain_mask, changed, 0)
@@ -110,15 +112,6 @@ def shifted_case(case: Case, shift: Shift, seed: int) -> Case:
         scaled = np.clip(changed * bright / max(now, 1e-6), min(0, intensities.min()), max(1, intensities.max()))
         channel[case.brain_mask] = (2 * scaled - 1)[case.brain_mask]
     return replace(case, image=image)
-
-
-def blurred(image: FloatArray, brain_mask: BoolArray, sigma_voxels: FloatArray) -> FloatArray:
-    """Gaussian blur that takes no background into the brain: (X, Y, Z)."""
-    from scipy import ndimage
-
-    weight = ndimage.gaussian_filter(brain_mask.astype(np.float32), sigma_voxels)
-    inside = ndimage.gaussian_filter(np.where(brain_mask, image, 0).astype(np.float32), sigma_voxels)
-    return np.asarray(inside / np.maximum(weight, 1e-6), dtype=np.float32)
 
 
 def bias_field(brain_mask: BoolArray, amount: float, rng: np.random.Generator) -> FloatArray:

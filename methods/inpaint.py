@@ -6,6 +6,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from bench.blur import blurred_inside
 from bench.detector import Case, Detector, FitContext, FloatArray, MethodInfo
 from methods.diffusion.checkerboard import Pattern, hidden_half
 from methods.diffusion.config import ScoreModelConfig
@@ -15,7 +16,6 @@ from methods.diffusion.score_model import ScoreModel
 from methods.diffusion.tiny import tiny_score_model
 from methods.parts.difference import residual_map
 from methods.parts.healthy import HealthyMean, RelativeMaps, ResidualConfig
-from methods.parts.smoothing import blurred_inside
 
 
 class InpaintConfig(ResidualConfig):

@@ -15,11 +15,12 @@ FILES = {
 }
 PORCH = {name for name in FILES if name.count(".") == 1 and name.startswith("bench.") and FILES[name].name[0] != "_"}
 ALL = {"bench", "datasets", "methods", "metrics", "leaderboard"}
+BELOW_DATA = ("errors", "files", "seeds", "settings", "reporting", "discovery", "cores", "blur")
 ROOMS = {  # room -> what its modules may import: modules, or whole rooms
     "metrics": {"metrics"},
     "datasets": {
         "datasets",
-        *(f"bench.{name}" for name in ("errors", "files", "seeds", "settings", "reporting", "discovery", "cores")),
+        *(f"bench.{name}" for name in BELOW_DATA),
     },
     "methods": {"methods", "datasets.case", *PORCH},
     "leaderboard": {"leaderboard", "metrics", "datasets.case", "datasets.dataset", *PORCH},

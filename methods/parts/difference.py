@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from bench.blur import blurred_inside
 from datasets.case import Case, FloatArray
 from methods.parts.images import Box
-from methods.parts.smoothing import blurred_inside
 
 
 def difference_map(case: Case, box: Box, reconstruction: FloatArray) -> FloatArray:

@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from pydantic import Field, JsonValue, field_serializer, model_validator
 
+from bench.blur import blurred_inside
 from bench.component import AnyComponent, Component, ComponentConfig, FitContext
 from bench.detector import MethodConfig
 from bench.errors import BenchError
 from datasets.case import Case, FloatArray
-from methods.parts.smoothing import blurred_inside, grown, halved, local_mean
+from methods.parts.smoothing import grown, halved, local_mean
 
 SMOOTHING_VOXELS = 1.5  # of the mean map: a few cases then suffice
 SMALLEST_SD = 0.1  # of signed differences, as a share of the whole brain's

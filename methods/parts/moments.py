@@ -7,10 +7,11 @@ import torch
 from pydantic import Field
 from scipy import ndimage
 
+from bench.blur import blurred_inside
 from bench.component import Component, ComponentConfig, FitContext
 from bench.errors import BenchError
 from datasets.case import Case, FloatArray
-from methods.parts.smoothing import GRID_STEP, Array, blurred_inside, local_mean
+from methods.parts.smoothing import GRID_STEP, Array, local_mean
 
 PRIOR_CASES = 0.5  # weight of the whole brain's moments, which rule where no training brain reaches
 LEAST_WEIGHT = 1e-3  # of a blur: far outside the brain features are 0

@@ -1,19 +1,15 @@
-"""Small inputs E and B, commands on them in this process, and what is wrong with an answer to a broken input."""
+"""Commands on small inputs in this process, their answers to broken ones, and a table of what was wrong with these."""
 
 import hashlib
 import os
-import re
 import shutil
 import signal
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel
-import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -21,12 +17,11 @@ from bench import cli
 from bench.results import load_run
 from bench.runs.tracking import Tracker
 from bench.runs.workspace import Workspace
+from tests.robustness.faults import Answer, Broken, faults, is_named
+from tests.robustness.inputs import copy_input, make_maps, make_scans
 
 LONGEST_S = 60
 NOBODY = 65534  # whose eyes a chmod hides files from, where the tests run as root
-LONGEST_LINE = 700  # characters of a sentence
-PROGRESS = re.compile(r"^[^:]*: [a-z ]+ \d+/\d+|^[\w -]+ \d+/\d+")
-OTHERS_WORDS = re.compile(r"\b[A-Z][A-Za-z]*(Error|Exception|Warning)\b")
 METHOD = ["--method", "zscore", "--threads", "1", "--protocol", "paper-fpr5"]
 SCANS = ["--dataset", "bids", "--root", "B", "--lesion-set", "none"]
 COMMANDS = {
@@ -34,59 +29,6 @@ COMMANDS = {
     "run": ["run", *METHOD, *SCANS],
     "simulate-lesions": ["simulate-lesions", "B", "OUT", "--lesion-load-ml", "4"],
 }
-
-
-def write_nifti(path: Path, volume: np.ndarray, affine: np.ndarray) -> None:
-    """A NIfTI file, its folders made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nibabel.Nifti1Image(volume, affine).to_filename(path)
-
-
-def make_maps(root: Path) -> None:
-    """Input E: three subjects, 20x18x16 at 2 mm; a map is uniform noise + 2 x lesion."""
-    affine = np.diag([2.0, 2, 2, 1])
-    for index in (1, 2, 3):
-        brain, lesion = np.zeros((2, 20, 18, 16), np.uint8)
-        brain[2:18, 2:16, 2:14] = 1
-        lesion[4 + index : 7 + index, 6:9, 6:9] = 1
-        noise = np.random.default_rng(index).uniform(0, 1, brain.shape)
-        write_nifti(root / "labels" / f"sub-{index}_label-lesion_mask.nii.gz", lesion, affine)
-        write_nifti(root / "labels" / f"sub-{index}_desc-brain_mask.nii.gz", brain, affine)
-        write_nifti(root / "maps" / f"sub-{index}_anomaly.nii.gz", (noise + 2 * lesion).astype(np.float32), affine)
-
-
-def make_scans(root: Path) -> None:
-    """Input B: six healthy T1w subjects, 24x28x20, an ellipsoid of noise on 0."""
-    shape = (24, 28, 20)
-    affine = np.array([[2.0, 0, 0, -24], [0, 2, 0, -28], [0, 0, 2, -20], [0, 0, 0, 1]])
-    centre = (np.array(shape) - 1) / 2
-    distance = np.linalg.norm((np.moveaxis(np.indices(shape), 0, -1) - centre) / (centre * 0.7), axis=-1)
-    for index in range(1, 7):
-        noise = np.random.default_rng(index).uniform(100, 1000, shape)
-        image = np.where(distance <= 1, noise, 0).astype(np.float32)
-        write_nifti(root / "B" / f"sub-{index}" / "anat" / f"sub-{index}_T1w.nii.gz", image, affine)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command said and made: `made` tells its data apart (a fingerprint and cases, or subjects written)."""
-
-    code: int
-    said: str
-    made: str
-    changed: tuple[str, ...]
-    hung: bool
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A broken input: what kind of damage to what, what an answer may call it by, and what is right, see `faults`."""
-
-    command: str
-    generator: str
-    names: tuple[str, ...]
-    right: str
-    options: tuple[str, ...] = ()
 
 
 class Hung(BaseException):
@@ -183,48 +125,6 @@ def contents(root: Path) -> dict[str, str]:
     return found
 
 
-def is_named(said: str, names: Sequence[str]) -> bool:
-    """Whether any of the names stands in what was said, lines of progress apart."""
-    lines = [line for line in said.splitlines() if not PROGRESS.match(line)]
-    return any(name in line for name in names for line in lines)
-
-
-def faults(answer: Answer, names: Sequence[str], right: str, intact: str, without: str) -> list[str]:
-    """What is wrong with an answer.
-
-    Args:
-        answer: What the command did.
-        names: What the broken thing may be called by.
-        right: "refuse": it is named. "use": it is named or used, so that what was made is not what is made without
-            the subject. "notice": it is named or changes what is made. "patient": it is named or changes how many
-            cases are tested, or who gets lesions. "ignore": nothing changes.
-        intact: What is made of the input as it was.
-        without: What is made of it without the subject.
-    """
-    if answer.hung:
-        return ["hang"]
-    found = []
-    if "Traceback" in answer.said or "unexpectedly" in answer.said or answer.code not in (0, 1, 2):
-        found.append("crash")
-    if answer.changed:
-        found.append("changed")
-    lines = [line for line in answer.said.splitlines() if OTHERS_WORDS.search(line) or len(line) > LONGEST_LINE]
-    if lines and "crash" not in found:
-        found.append("no sentence")
-    named = is_named(answer.said, names)
-    if right == "ignore":
-        return found + (["stopped"] if answer.code or answer.made != intact else [])
-    used = {
-        "refuse": False,
-        "use": answer.made != without,
-        "notice": answer.made != intact,
-        "patient": answer.made.rpartition("/")[2] != intact.rpartition("/")[2],
-    }
-    if not named and not (answer.made and used[right]):
-        found.append("unseen")
-    return found
-
-
 def check(
     place: Place,
     broken: Broken,
@@ -267,12 +167,6 @@ def place(tmp_path: Path) -> Iterator[Place]:
     yield Place(root)
     os.system(f"chmod -R u+rwX {root}")
     shutil.rmtree(tmp_path, ignore_errors=True)
-
-
-def copy_input(originals: Path, command: str, root: Path) -> None:
-    """The command's input, in the folder that it runs in."""
-    shutil.copytree(originals / ("E" if command == "evaluate" else "B"), root, dirs_exist_ok=True)
-    root.chmod(0o777)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,9 @@ import nibabel
 import numpy as np
 import pytest
 
-from tests.robustness.conftest import Broken, check, copy_input
+from tests.robustness.conftest import check
+from tests.robustness.faults import Broken
+from tests.robustness.inputs import copy_input
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_mlflow")]
 

@@ -20,7 +20,7 @@ import pytest
 
 from bench.results import load_run
 from bench.runs.workspace import Workspace
-from tests.robustness.conftest import write_nifti
+from tests.robustness.inputs import write_nifti
 
 pytestmark = [
     pytest.mark.slow,

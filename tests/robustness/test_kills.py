@@ -25,7 +25,8 @@ from bench.results import load_run
 from bench.runs.mlflow_store import MlflowStore
 from bench.runs.workspace import Workspace
 from bench.temporary import NAME, TRAINING
-from tests.robustness.conftest import SCANS, copy_input
+from tests.robustness.conftest import SCANS
+from tests.robustness.inputs import copy_input
 
 pytestmark = pytest.mark.slow
 

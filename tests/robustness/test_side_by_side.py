@@ -12,7 +12,7 @@ import pytest
 
 from bench.results import load_run
 from bench.runs.workspace import Workspace
-from tests.robustness.conftest import make_scans
+from tests.robustness.inputs import make_scans
 
 pytestmark = pytest.mark.slow
 

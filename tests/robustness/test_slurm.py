@@ -19,7 +19,7 @@ import pytest
 
 from bench.results import load_run
 from bench.runs.workspace import Workspace
-from tests.robustness.conftest import make_scans
+from tests.robustness.inputs import make_scans
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [
