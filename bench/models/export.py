@@ -7,16 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from bench.component import AnyComponent, Fitted
 from bench.detector import Detector
-from bench.errors import BenchError
+from bench.errors import BenchError, shortened
 from bench.files import save_nifti, write_text
 from bench.machine.version import versions
 from bench.models.card import card_text
 from bench.models.manifest import (
     FALSE_POSITIVE_RATES,
     Cohort,
+    FolderName,
     Manifest,
     Matrix,
     Part,
@@ -60,12 +62,26 @@ class Labels:
         licence: Of the weights, as an SPDX name such as "CC-BY-SA-3.0".
         attribution: Who is to be named with them.
         cohort: The people it learned from, in words.
+
+    Raises:
+        BenchError: For a name that no folder can have, and without a licence.
     """
 
     name: str
     licence: str
     attribution: str = ""
     cohort: str = ""
+
+    def __post_init__(self) -> None:
+        try:
+            TypeAdapter(FolderName).validate_python(self.name)
+        except ValidationError:
+            raise BenchError(
+                f"--name {shortened(self.name)!r} cannot be a folder's: take at most 100 letters, digits, '.', '_' and "
+                "'-', a letter or digit first."
+            ) from None
+        if not self.licence.strip():
+            raise BenchError("--licence is empty: say under which licence the weights may be used.")
 
 
 def export_model(bench: Bench, run: Path, labels: Labels, target: Path, device: str) -> Manifest:

@@ -157,6 +157,13 @@ def no_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow is the workspace's own."""
+    for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     """An empty folder that every user may enter."""
     for folder in (tmp_path, *list(tmp_path.parents)[:2]):
