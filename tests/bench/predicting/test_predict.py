@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,8 +14,13 @@ import pytest
 from scipy import ndimage
 
 from bench.models.manifest import read_manifest
+from bench.models.model import Model
+from bench.predicting.output import Predictions
+from bench.predicting.predict import Job, predict
 from bench.predicting.sidecar import read_sidecar
+from bench.reporting import SilentReporter
 from datasets.preparing import registration
+from tests.bench.cluster.made_methods import FragileModel
 from tests.bench.predicting.conftest import AFFINE, brain, invoke, write
 
 
@@ -180,6 +186,30 @@ def test_workers_of_a_cluster_write_what_one_process_does(made, patient, tmp_pat
     assert len(maps) == 18 and maps.items() <= files(tmp_path / "together").items()
     again = made.predict(patient, made.scans, bad, tmp_path / "together", "--cluster", "local")
     assert "9 scans predicted, 9 of them before;" in again.output
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="the extra `cluster` is not installed")
+def test_a_scan_whose_worker_dies_is_tried_once_more_and_then_set_aside(made, tmp_path, monkeypatch):
+    from bench.cluster.backend import ray_backend
+    from bench.cluster.predicting import DIED, answers_of_workers
+
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3]))  # where workers find the model of this test
+    tiny = Model.open(made.workspace / "models" / "tiny")
+    (tmp_path / "notes").mkdir()
+    fragile = FragileModel(tiny.folder, tiny.manifest, tmp_path / "notes")
+    asked = Job(Predictions(tmp_path / "out"), fragile, fpr=0.01, align="auto", device="cpu")
+    with ray_backend("local", cores=2) as backend:
+        predicted = predict([made.scans], asked, SilentReporter(), partial(answers_of_workers, backend))
+    others = [f"sub-{k}" for k in range(8) if k != 3]
+    assert (sorted(predicted.done), predicted.new) == (others, 7)
+    assert predicted.set_aside == {"sub-3": DIED}
+    tries = {path.name: len(path.read_text().split()) for path in (tmp_path / "notes").iterdir()}
+    assert tries == dict.fromkeys(others, 1) | {"sub-2": 2, "sub-3": 2}
+    assert made.predict(made.scans, tmp_path / "alone").exit_code == 0
+    alone = {name: content for name, content in files(tmp_path / "alone").items() if name.name.endswith(".nii.gz")}
+    assert {name for name in alone if "sub-3" not in str(name)} == {
+        name for name, content in files(tmp_path / "out").items() if content == alone.get(name)
+    }
 
 
 def test_a_whole_head_is_found_laid_and_given_back_on_its_own_grid(made, tmp_path, monkeypatch):
