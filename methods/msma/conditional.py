@@ -31,17 +31,26 @@ class Patches(NamedTuple):
     summary: Tensor
     image: Tensor | None
 
-    def sample(self, count: int, generator: torch.Generator) -> "Patches":
-        """Random patches of the image."""
-        chosen = torch.randint(len(self.norms), (count,), generator=generator).to(self.norms.device)
+    def at(self, chosen: Tensor) -> "Patches":
+        """The patches of these numbers."""
+        chosen = chosen.to(self.norms.device)
         return self._replace(norms=self.norms[chosen], coordinates=self.coordinates[chosen])
 
 
 class PatchSource(Protocol):
     """An image that patches are drawn from, in memory or not."""
 
-    def sample(self, count: int, generator: torch.Generator) -> Patches:
-        """Random patches of the image."""
+    @property
+    def norms(self) -> Tensor:
+        """(N, K), as they are kept."""
+
+    def at(self, chosen: Tensor) -> Patches:
+        """The patches of these numbers, (n,) int64 below N."""
+
+
+def random_numbers(patches: PatchSource, count: int, generator: torch.Generator) -> Tensor:
+    """(count,) of patches of an image."""
+    return torch.randint(len(patches.norms), (count,), generator=generator)
 
 
 Draw = Callable[[torch.Generator], Sequence[PatchSource]]
@@ -107,7 +116,7 @@ def train_density(
     rate = config.learning_rate
     optimizer = torch.optim.AdamW(density.parameters(), rate, weight_decay=config.weight_decay, fused=fused(device))
     constant = config.schedule == "constant"
-    held_out = [patches.sample(4096, generator) for patches in validation]
+    held_out = [patches.at(random_numbers(patches, 4096, generator)) for patches in validation]
     training = Training(
         name="the flow",
         remedy="lower patches.learning_rate",
@@ -141,17 +150,27 @@ def batch(density: ConditionalDensity, images: Sequence[PatchSource], generator:
 
     norms (I, P, K), coordinates (I, P, 3), summaries (I, 2 K) and, for a density that is told of them, images.
     """
-    config = density.config
-    norms, some = [], []
+    config, device = density.config, next(density.parameters()).device
+    count = config.patches_per_step // len(images)
+    chosen, noises = [], []
     for patches in images:
-        some.append(patches.sample(config.patches_per_step // len(images), generator))
-        noise = torch.randn(some[-1].norms.shape, generator=generator).to(some[-1].norms.device)
-        norms.append(some[-1].norms + config.dequantisation * noise)
-    parts = [norms, [p.coordinates for p in some], [p.summary for p in some]]
-    if density.embed is not None:
-        parts.append([p.image for p in some if p.image is not None])
-    device = next(density.parameters()).device
-    return lambda: tuple(torch.stack(part).to(device) for part in parts)
+        chosen.append(random_numbers(patches, count, generator))
+        noises.append(torch.randn((count, patches.norms.shape[1]), generator=generator))
+    computed = None  # by the GPU, which the stream of another thread has to wait for
+    if any(patches.norms.is_cuda for patches in images):
+        computed = torch.cuda.current_stream(device).record_event()
+
+    def prepare() -> Examples:
+        if computed is not None:
+            torch.cuda.current_stream(device).wait_event(computed)
+        some = [patches.at(numbers) for patches, numbers in zip(images, chosen, strict=True)]
+        noisy = [p.norms + config.dequantisation * n.to(p.norms.device) for p, n in zip(some, noises, strict=True)]
+        parts = [noisy, [p.coordinates for p in some], [p.summary for p in some]]
+        if density.embed is not None:
+            parts.append([p.image for p in some if p.image is not None])
+        return tuple(torch.stack(part).to(device) for part in parts)
+
+    return prepare
 
 
 def mean_log_likelihood(density: ConditionalDensity, call: nn.Module, examples: Examples) -> Tensor:

@@ -32,7 +32,7 @@ def kept(norms: Tensor, folder: Path | None, number: int) -> Tensor:
 class KeptPatches:
     """The patches of a training image: its norms stay in their file until they are drawn.
 
-    norms: (N, K) as `kept` gives them. voxels: (N,) flat index of each in a volume of `shape`. mean, sd: (K, V) that
+    norms: (N, K) as `kept` gives them. voxels: (N,) flat index of each in a volume of `shape`. mean, sd: (V, K) that
     standardise the norms of all V voxels, or None. own: the image's own moments of these, or None. summary: (2 K,) of
     the image. cases, index: where its image is found, which a density may be told of.
     """
@@ -47,13 +47,12 @@ class KeptPatches:
     cases: Cases | None
     index: int
 
-    def sample(self, count: int, generator: torch.Generator) -> Patches:
-        """Random patches of the image."""
-        chosen = torch.randint(len(self.norms), (count,), generator=generator)
+    def at(self, chosen: Tensor) -> Patches:
+        """The patches of these numbers."""
         norms = self.norms[chosen].float()
         voxels = torch.from_numpy(self.voxels[chosen.numpy()].astype(np.int64))
         if self.mean is not None and self.sd is not None:
-            norms = (norms - self.mean[:, voxels].T) / self.sd[:, voxels].T
+            norms = (norms - self.mean[voxels]) / self.sd[voxels]
         if self.own is not None:
             norms = self.own.standardise(norms, chosen)
         image = torch.from_numpy(self.cases[self.index].image) if self.cases is not None else None

@@ -94,7 +94,7 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         count = self.config.images_per_step
         mean, sd = None, None
         if self.moments is not None:
-            mean, sd = (grown(moments, self.shape).flatten(1) for moments in self.moments)
+            mean, sd = (grown(moments, self.shape).flatten(1).T.contiguous() for moments in self.moments)
         sources = []
         for index, case in enumerate(train):
             standardised, own = self.standardised(case, features[index].to(self.model.device))
@@ -134,7 +134,7 @@ class PatchDensity(Component[PatchDensityConfig, ScoreModel]):
         x, y, z = (int(edge) for edge in state["shape"])
         moments = None
         if config.norms == "standardised":
-            moments = Moments(state["mean"].float(), state["sd"].float())
+            moments = Moments(state["mean"].float().to(device), state["sd"].float().to(device))
         density = None
         if config.density == "flow":
             density = ConditionalDensity(config, upstream.network.first.in_channels, (x, y, z), seed=0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.component import Fitted
+from bench.component import AnyComponent, Fitted
 from bench.errors import BenchError
 from bench.reporting import SilentReporter
 from bench.runs.shipped import CARD
@@ -31,15 +31,14 @@ PATCHES = FLOW.model_copy(
 CAME_IN = ("norms", "conditional_base", "augmentation", "schedule", "gradient_clip")  # settings that had no name then
 
 
-def parts(store: Path, train: bool = True) -> tuple[Fitted[ScoreModel], Fitted[PatchDensity]]:
+def parts(store: Path, train: bool = True) -> list[Fitted[AnyComponent]]:
     """Of a store; trained if they may be."""
     context = make_context(store, SilentReporter())
     if not train:
         context.train = ()
     score_model = context.fitted(ScoreModel, SCORE_MODEL.model_copy(update={"iterations": 2}))
     context.fitted(PatchDensity, PATCHES, score_model)
-    first, second = context.parts
-    return first, second
+    return context.parts
 
 
 @pytest.fixture
