@@ -115,8 +115,8 @@ def test_patches_drawn_in_training_are_those_of_the_image(case_moments: bool) ->
     train = [brain(seed) for seed in range(2)]
     features = [part.features(case) for case in train]
     (source,) = part.unchanged_images(train[1:], features[1:])(torch.Generator())[:1]
-    drawn = source.sample(500, torch.Generator().manual_seed(1))
     chosen = torch.randint(len(features[1]), (500,), generator=torch.Generator().manual_seed(1))
+    drawn = source.at(chosen)
     whole = part.patches(train[1], features[1])
     torch.testing.assert_close(drawn.norms, whole.norms[chosen])
     torch.testing.assert_close(drawn.coordinates, whole.coordinates[chosen])
