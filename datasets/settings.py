@@ -32,7 +32,8 @@ class LesionedSettings(DatasetSettings):
     lesions: LesionSettings = Field(LesionSettings(), description="how lesions are simulated in healthy test cases")
     cases: int | None = Field(None, ge=1, description="only the first N test cases; None for all")
     shift: Annotated[str, AfterValidator(shift_text)] | None = Field(
-        None, description="change test images as another scanner would: contrast, noise, blur or bias, or KIND=AMOUNT"
+        None,
+        description="change test images as another scanner would: contrast, noise, blur, bias or mask, or KIND=AMOUNT",
     )
     harmonise: bool = Field(False, description="bring the grey values of test images to those of training images")
 

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic_core import PydanticCustomError
 
 from bench.blur import blurred_inside
+from bench.errors import BenchError
 from bench.seeds import numpy_generator
 from datasets.cache import ChangedCases
 from datasets.case import BoolArray, Case, FloatArray
@@ -21,7 +22,7 @@ from datasets.preparing.preparation import PERCENTILES
 
 VERSION = 1  # part of fingerprints: raise it when shifted images change
 
-Kind = Literal["contrast", "noise", "blur", "bias"]
+Kind = Literal["contrast", "noise", "blur", "bias", "mask"]
 FWHM_OF_SIGMA = 2 * np.sqrt(2 * np.log(2))
 
 
@@ -40,6 +41,7 @@ AMOUNTS: dict[Kind, Amount] = {
     "noise": Amount(0.1, 0.001, 2, "standard deviation of normal noise on the [-1, 1] scale"),
     "blur": Amount(3.0, 0.1, 20, "full width at half maximum of a Gaussian, in mm"),
     "bias": Amount(0.3, 0.01, 2, "logarithm of the factor at one end of the brain; at the other end its negative"),
+    "mask": Amount(4.0, 0.1, 20, "mm that the brain mask ends before the brain does, as of a tighter brain extraction"),
 }
 
 
@@ -92,7 +94,11 @@ def shifted_case(case: Case, shift: Shift, seed: int) -> Case:
 
     What bright voxels have been stays what they are: the 99.9 percentile of each channel, in the whole array. Values
     stay in the range that the channel had, which enhanced lesions make wider than [-1, 1].
+
+    The kind `mask` leaves the image inside its smaller mask as it was. BenchError when nothing of the brain is left.
     """
+    if shift.kind == "mask":
+        return tighter_case(case, shift.amount)
     rng = numpy_generator(seed, "shift", shift.kind, case.id)
     field = bias_field(case.brain_mask, shift.amount, rng) if shift.kind == "bias" else None
     image = case.image.copy()
@@ -112,6 +118,20 @@ def shifted_case(case: Case, shift: Shift, seed: int) -> Case:
         scaled = np.clip(changed * bright / max(now, 1e-6), min(0, intensities.min()), max(1, intensities.max()))
         channel[case.brain_mask] = (2 * scaled - 1)[case.brain_mask]
     return replace(case, image=image)
+
+
+def tighter_case(case: Case, depth_mm: float) -> Case:
+    """The case with a mask, of brain and lesions, of the voxels deeper below the brain's surface than this."""
+    from scipy import ndimage
+
+    padded = np.pad(case.brain_mask, 1)  # a brain that touches the volume's edge ends there
+    depth = ndimage.distance_transform_edt(padded, sampling=case.spacing_mm)[1:-1, 1:-1, 1:-1]
+    mask = depth > depth_mm
+    if not mask.any():
+        raise BenchError(f"{case.id}: no brain is deeper than {depth_mm:g} mm; ask --shift mask for less.")
+    lesions = None if case.lesion_mask is None else case.lesion_mask & mask
+    image = np.where(mask, case.image, np.float32(-1))
+    return replace(case, image=image, brain_mask=mask, lesion_mask=lesions)
 
 
 def bias_field(brain_mask: BoolArray, amount: float, rng: np.random.Generator) -> FloatArray:

@@ -93,7 +93,7 @@ class DataOptions(TrainingDataOptions):
         str | None,
         typer.Option(
             metavar="KIND[=AMOUNT]",
-            help="Test images as of another scanner: contrast, noise, blur or bias.",
+            help="Test images as of another scanner: contrast, noise, blur, bias or mask.",
             rich_help_panel=DATA,
         ),
     ] = None

@@ -1,5 +1,6 @@
 """Shifted test images: by the amount asked for, in the brain alone, the rest of the dataset as it was."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ def case() -> Case:
     return tiny_dataset().test[0]
 
 
-@pytest.mark.parametrize("kind", AMOUNTS)
+@pytest.mark.parametrize("kind", [kind for kind in AMOUNTS if kind != "mask"])
 def test_a_shift_changes_the_brain_alone_and_keeps_what_is_bright(case: Case, kind: Kind) -> None:
     before = case.image.copy()
     changed = shifted_case(case, parsed_shift(kind), 0)
@@ -65,6 +66,23 @@ def test_bias_runs_from_one_end_to_the_other(case: Case) -> None:
     assert np.log(ratio.max() / ratio.min()) == pytest.approx(1.0, abs=0.15)  # exp(0.5) over exp(-0.5)
 
 
+def test_a_tighter_mask_ends_so_many_mm_before_the_brain(case: Case) -> None:
+    tighter = shifted_case(case, parsed_shift("mask"), 0)  # 4 mm, at 2 mm a voxel
+    ball = ndimage.generate_binary_structure(3, 1)
+    assert tighter.brain_mask.any()
+    assert not (tighter.brain_mask & ~ndimage.binary_erosion(case.brain_mask, ball, iterations=2)).any()
+    assert (tighter.image[:, ~tighter.brain_mask] == -1).all()
+    assert np.array_equal(tighter.image[:, tighter.brain_mask], case.image[:, tighter.brain_mask])
+    assert case.lesion_mask is not None
+    assert np.array_equal(tighter.lesion_mask, case.lesion_mask & tighter.brain_mask)
+    whole = replace(case, brain_mask=np.ones_like(case.brain_mask), lesion_mask=None)
+    inner = np.zeros_like(case.brain_mask)
+    inner[2:-2, 2:-2, 2:-2] = True
+    assert np.array_equal(shifted_case(whole, Shift("mask", 4.0), 0).brain_mask, inner)
+    with pytest.raises(BenchError, match="no brain is deeper than 20 mm; ask --shift mask for less"):
+        shifted_case(replace(case, brain_mask=(np.indices(inner.shape) == 9).all(axis=0)), Shift("mask", 20.0), 0)
+
+
 def test_the_rest_of_the_dataset_stays(tmp_path: Path) -> None:
     plain = tiny_dataset()
     shifted = shifted_dataset(plain, Shift("noise", 0.1), 0)
@@ -84,7 +102,7 @@ def test_a_shift_is_an_option_with_an_amount() -> None:
     assert settings.shift == "blur=2.5"
     assert phantom.Settings(shift="bias").shift == "bias=0.3"
     for wrong, sentence in (
-        ("fog", "it should be one of contrast, noise, blur, bias"),
+        ("fog", "it should be one of contrast, noise, blur, bias, mask"),
         ("noise=9", r"the amount of noise should lie between 0\.001 and 2"),
         ("noise=much", "the amount of noise should lie between"),
         ("noise=", "the amount of noise should lie between"),
