@@ -133,7 +133,6 @@ def export(
 ) -> None:
     """Write a dataset's prepared images, and its lesion masks apart, as BIDS folders for another program."""
     from bench.cli.console import reporter
-    from bench.runs.bench import Bench
     from bench.runs.datasets import opened_dataset, remember_dataset
     from datasets.export import export_dataset
     from datasets.settings import scans_folder
@@ -143,7 +142,7 @@ def export(
     workspace.remove_leftovers()
     remove_leftovers(target)
     with output.logged(workspace, "export"), reporter(output.quiet) as view:
-        found = opened_dataset(Bench(workspace, view), settings)
+        found = opened_dataset(workspace, settings, view)
         written = export_dataset(found, target, split or [], view, scans_folder(settings))
         remember_dataset(workspace, found, settings)
     typer.echo(f"{written} cases in {target / 'images'}, lesion masks in {target / 'labels'}")
