@@ -156,13 +156,16 @@ def simulate_lesions(
     lesions: LesionOptions,
     channels: options.ChannelNames = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the lesions.")] = 0,
+    output: OutputOptions = OutputOptions(),  # noqa: B008
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Put simulated lesions into your healthy scans and write images and masks."""
     from bench.cli.console import reporter
     from datasets.simulate import simulate_folder
 
+    output.check()
     remove_leftovers(target)
     chosen = options.chosen_channels(channels)
-    with reporter() as view:
+    with output.logged(workspace, "simulate-lesions"), reporter(output.quiet) as view:
         written = simulate_folder(source, target, lesion_settings(lesions), seed, view, chosen)
     typer.echo(f"{written} subjects with lesions in {target}")
