@@ -69,7 +69,7 @@ def _wait(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
 def zscore_run(seed: int) -> RunResult:
     values = (0.25, 0.75)
     columns = {"hd99_vox": (4.0, 4.0), "msd_vox": (2.0, 2.0), "tpr": values, "ppv": values}
-    run = make_run("zscore", {"moments.image_smoothing_mm": 0.0}, seed, preset="cpu", **columns)
+    run = make_run("zscore", {"moments.image_smoothing_mm": 0.0}, seed, key=f"server-{seed}", preset="cpu", **columns)
     lesions = [[(0.3, True), (2.0, value > 0.5)] for value in values]
     cases = [case.model_copy(update={"lesions": own}) for case, own in zip(run.cases, lesions, strict=True)]
     return run.model_copy(update={"cases": cases, "metrics": {"tpr": MetricSummary(mean=0.5, se=0.25, n=2)}})
