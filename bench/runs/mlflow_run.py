@@ -93,7 +93,8 @@ def _run(client: "MlflowClient", experiment: str, run: RunResult) -> "Run":
     found = client.search_runs([experiment], f"tags.`{KEY}` = '{run.key}'", max_results=1)
     if found:
         return found[0]
-    seconds = (run.fit_s or 0) + (run.runtime_s_per_case or 0) * run.n
+    fit_s = (run.fit_s or 0) - (run.inherited_fit_s or 0)  # what was trained elsewhere took no time here
+    seconds = fit_s + (run.runtime_s_per_case or 0) * run.n
     return client.create_run(
         experiment,
         start_time=_milliseconds(run.created) - round(1000 * seconds),
