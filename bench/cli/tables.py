@@ -133,7 +133,8 @@ def boards(
     from leaderboard.format import Page
 
     found = all_boards(list(read_runs(workspace).values()), board.choice())
-    print_page(Page([f"{workspace}: {len(found)} boards"], [boards_grid(found)], []), format)
+    count = f"{len(found)} board{'' if len(found) == 1 else 's'}"
+    print_page(Page([f"{workspace}: {count}"], [boards_grid(found)], []), format)
 
 
 @command("compare")
