@@ -34,7 +34,7 @@ def test_what_was_written_reads_back_the_same() -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ({"first": "x"}, "first = 'x' is wrong, input should be a valid integer, unable to parse string as an integer."),
+        ({"first": None}, "first = None is wrong, input should be a valid integer."),
         ({"sizes": 3}, "sizes = 3 is wrong, input should be a valid tuple (edges)."),
         ({"frist": 3}, "there is no setting 'frist', did you mean 'first'?"),
     ],

@@ -97,7 +97,8 @@ QUICK_MODELS = {"models show", "models pull", "models push"}
 
 def test_every_command_that_works_for_more_than_a_moment_can_be_quiet_and_loud():
     found = {}
-    for name, one in get_command(cli.app).commands.items():
+    commands: dict = vars(get_command(cli.app))["commands"]
+    for name, one in commands.items():
         for inner, other in getattr(one, "commands", {"": one}).items():
             options = {option for parameter in other.params for option in parameter.opts}
             found[f"{name} {inner}".strip()] = {"--quiet", "--verbose", "--workspace"} <= options
