@@ -53,8 +53,7 @@ def log_run(
 
     set_telemetry_client()  # MONAI may have imported MLflow earlier, with its telemetry on
     client = MlflowClient(tracking_uri=store.uri)
-    artifacts = None if store.named else workspace.mlflow_artifacts.as_uri()
-    experiment = _experiment_id(client, run, artifacts)
+    experiment = _experiment_id(client, run, store.artifacts(workspace))
     shown = run if subject_ids else mlflow_files.without_subjects(run)
     logged = _run(client, experiment, run)
     run_id = str(logged.info.run_id)

@@ -74,11 +74,12 @@ def test_maps_are_numbered_and_are_sent_again_when_they_change_alone(workspace: 
 
 
 def test_maps_of_people_go_to_a_store_that_is_named_only_with_their_ids(
-    workspace: Workspace, database: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people, folder = run_with_maps(workspace, "bb", root="/data/scans")
     assert len(logged(people, folder, workspace)[1]) == 2  # they lie in the workspace anyway
     monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_uri(database))
+    monkeypatch.chdir(tmp_path)
     assert logged(people, folder, workspace)[1] == {}
     assert set(logged(people, folder, workspace, subject_ids=True)[1]) == {
         "maps/sub-0_anomaly.nii.gz",
@@ -86,6 +87,7 @@ def test_maps_of_people_go_to_a_store_that_is_named_only_with_their_ids(
     }
     made_here, folder = run_with_maps(workspace, "cc")
     assert len(logged(made_here, folder, workspace)[1]) == 2
+    assert not list(tmp_path.iterdir()) and list(database.parent.glob("mlartifacts/*/artifacts/maps"))
 
 
 def test_the_first_maps_that_are_small_enough(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
