@@ -62,7 +62,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     fields = settings_of(model)
     if first["type"] == "extra_forbidden":
         return f"there is no setting {shortened(repr(field))}{nearest(field, fields)}"
-    description = f" ({fields[field][1]})" if field in fields else ""
+    words = fields[field][1] if field in fields else ""
+    description = f" ({words})" if words else ""
     if first["type"] == "missing":
         return f"the setting {field!r} is missing{description}."
     takes = first["msg"][:1].lower() + first["msg"][1:]

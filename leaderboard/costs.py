@@ -49,8 +49,8 @@ def _listed(values: Sequence[str]) -> str:
 COSTS = (
     CostColumn("fit_s", "fit", "s", _mean),
     CostColumn("inherited_fit_s", "of it shipped", "s elsewhere", _mean),
-    CostColumn("runtime_s_per_case", "scoring", "s / case", _mean, digits=2),
-    CostColumn("network_evaluations_per_case", "network", "passes / case", _mean),
+    CostColumn("runtime_s_per_case", "scoring", "s per case", _mean, digits=2),
+    CostColumn("network_evaluations_per_case", "network", "passes per case", _mean),
     CostColumn("parameters", "parameters", "million", _first, digits=2, scale=1e6),
     CostColumn("peak_memory_mb", "memory", "MB at peak", max),
     CostColumn("device", "device", "", _listed, is_number=False),

@@ -13,7 +13,7 @@ from leaderboard.detection import Detection, detection_of, detection_text, lesio
 from leaderboard.format import Page, View
 from leaderboard.grid import NOTHING, Grid, Heading, TextCell, header_lines, heading, number
 from leaderboard.render import FORMATS
-from leaderboard.selection import Entry, board_of, case_values, entries
+from leaderboard.selection import Board, Entry, case_values, entries
 from leaderboard.statistics import Interval, bootstrap_interval
 from leaderboard.table import Table
 
@@ -61,8 +61,8 @@ def group_rows(table: Table, runs: Sequence[RunResult], by: By, participants: Pa
     Raises:
         BenchError: When nothing is known by which to group.
     """
-    on_board = [run for run in runs if board_of(run).dataset_fingerprint == table.dataset_fingerprint]
-    on_board = [run for run in on_board if run.protocol_hash == table.protocol_hash]
+    board = Board(table.dataset, table.dataset_fingerprint, table.protocol, table.protocol_hash)
+    on_board = [run for run in runs if board.holds(run)]
     groups = groups_of(on_board, by, participants)
     by_label = {entry.label: entry for entry in entries(on_board)}
     return [

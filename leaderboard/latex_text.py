@@ -1,5 +1,6 @@
 """Any text as plain ASCII that pdflatex takes."""
 
+import re
 import unicodedata
 
 SPECIAL = {
@@ -55,12 +56,13 @@ ACCENTS = {
     "\u030c": "v",
     "\u0327": "c",
 }
+MINUS = re.compile(r"(?<![\w-])-(?=\.?\d)")  # a hyphen that makes a number negative
 NOT_GREEK = {"omicron": "o", "final": r"$\varsigma$"}  # that LaTeX has no letter for
 
 
 def latex_text(text: str) -> str:
     """The text with every character escaped, spelled or, where LaTeX has nothing for it, named by its number."""
-    return "".join(_spelled(character) for character in unicodedata.normalize("NFC", text))
+    return "".join(_spelled(character) for character in unicodedata.normalize("NFC", MINUS.sub("−", text)))
 
 
 def _spelled(character: str) -> str:

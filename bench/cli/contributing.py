@@ -10,10 +10,14 @@ import typer
 from bench.cli import options
 from bench.cli.app import command
 from bench.cli.data_options import DataOptions, LesionOptions, dataset_settings
+from bench.cli.options import DEFAULT_WORKSPACE
+from bench.cli.output import OutputOptions
 from bench.errors import BenchError
+from bench.reporting import LOG
 
 if TYPE_CHECKING:
     from bench.contributing.check import Check
+    from bench.runs.workspace import Workspace
 
 
 @command("methods")
@@ -54,13 +58,19 @@ def protocols() -> None:
 
 
 @command("check")
-def check(name: Annotated[str, typer.Argument(help="A registered method, also of another package.")]) -> None:
+def check(
+    name: Annotated[str, typer.Argument(help="A registered method, also of another package.")],
+    output: OutputOptions,
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
+) -> None:
     """Check that a method keeps the contract: shapes, seeds, saved parts, no peeking at labels."""
     from bench.contributing.contract import check_method
     from bench.registry import method
 
+    output.check()
     options.set_up_processor(None)
-    _report(check_method(method(name)))
+    with output.logged(_if_there(workspace), "check"):
+        _report(check_method(method(name)), output.quiet)
 
 
 @command("check-dataset")
@@ -68,23 +78,33 @@ def check_dataset(
     name: Annotated[str, typer.Argument(help="A dataset, also of another package.")],
     data: DataOptions,
     lesions: LesionOptions,
+    output: OutputOptions,
     most: Annotated[int, typer.Option(min=1, help="Look at this many cases of each split.")] = 20,
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Check that a dataset keeps the contract: disjoint splits, healthy training cases, stable fingerprints."""
     from bench.contributing.dataset_contract import check_dataset
 
     if data.dataset is not None:
         raise BenchError(f"--dataset {data.dataset}: the dataset to check is named without --dataset.")
-    settings = dataset_settings(options.DEFAULT_PRESET, replace(data, dataset=name), lesions)
-    _report(check_dataset(settings, most))
+    output.check()
+    settings = dataset_settings(options.DEFAULT_PRESET, replace(data, dataset=name), lesions, output.quiet)
+    with output.logged(_if_there(workspace), "check-dataset"):
+        _report(check_dataset(settings, most), output.quiet)
 
 
-def _report(checks: "Sequence[Check]") -> None:
-    """A line for each point; exit code 1 when one is not kept."""
+def _if_there(workspace: "Workspace") -> "Workspace | None":
+    """Checks need no workspace, and where there is none their log begins none."""
+    return workspace if workspace.path.is_dir() else None
+
+
+def _report(checks: "Sequence[Check]", quiet: bool) -> None:
+    """A line for each point, or only for each that is not kept; exit code 1 when there is one."""
     for point in checks:
-        typer.echo(
-            f"{'failed' if point.problem else 'ok':<7} {point.point}{f': {point.problem}' if point.problem else ''}"
-        )
+        line = f"{'failed' if point.problem else 'ok':<7} {point.point}{f': {point.problem}' if point.problem else ''}"
+        LOG.info("%s", line)
+        if point.problem or not quiet:
+            typer.echo(line)
     if any(point.problem for point in checks):
         raise typer.Exit(1)
 

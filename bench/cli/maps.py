@@ -133,7 +133,6 @@ def export(
 ) -> None:
     """Write a dataset's prepared images, and its lesion masks apart, as BIDS folders for another program."""
     from bench.cli.console import reporter
-    from bench.runs.bench import Bench
     from bench.runs.datasets import opened_dataset, remember_dataset
     from datasets.export import export_dataset
     from datasets.settings import scans_folder
@@ -143,7 +142,7 @@ def export(
     workspace.remove_leftovers()
     remove_leftovers(target)
     with output.logged(workspace, "export"), reporter(output.quiet) as view:
-        found = opened_dataset(Bench(workspace, view), settings)
+        found = opened_dataset(workspace, settings, view)
         written = export_dataset(found, target, split or [], view, scans_folder(settings))
         remember_dataset(workspace, found, settings)
     typer.echo(f"{written} cases in {target / 'images'}, lesion masks in {target / 'labels'}")
@@ -157,13 +156,16 @@ def simulate_lesions(
     lesions: LesionOptions,
     channels: options.ChannelNames = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the lesions.")] = 0,
+    output: OutputOptions = OutputOptions(),  # noqa: B008
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Put simulated lesions into your healthy scans and write images and masks."""
     from bench.cli.console import reporter
     from datasets.simulate import simulate_folder
 
+    output.check()
     remove_leftovers(target)
     chosen = options.chosen_channels(channels)
-    with reporter() as view:
+    with output.logged(workspace, "simulate-lesions"), reporter(output.quiet) as view:
         written = simulate_folder(source, target, lesion_settings(lesions), seed, view, chosen)
     typer.echo(f"{written} subjects with lesions in {target}")

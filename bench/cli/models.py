@@ -56,6 +56,7 @@ def export(
     """Make a model of a finished run: its trained parts, with thresholds and scores of healthy validation scans."""
     from bench.cli.console import reporter
     from bench.models.export import Labels, export_model, found_run
+    from bench.models.registry import register_model
     from bench.runs.bench import Bench
     from bench.runs.choice import chosen_device
 
@@ -66,8 +67,12 @@ def export(
     with output.logged(workspace, "models-export"), reporter(output.quiet) as view:
         folder = found_run(workspace, run)
         labels = Labels(name, licence, attribution, cohort)
-        manifest = export_model(Bench(workspace, view), folder, labels, target, chosen_device(device))
+        bench = Bench(workspace, view)
+        manifest = export_model(bench, folder, labels, target, chosen_device(device))
+        version = register_model(bench, folder, manifest, target)
     typer.echo(f"{manifest.name}: {target}, {len(manifest.parts)} trained parts of {folder}")
+    if version:
+        typer.echo(f"MLflow: registered model {manifest.name}, version {version}; {bench.tracker.last_line()}")
     typer.echo(f"next: bench predict SCANS OUT --model {manifest.name if to is None else target}")
 
 

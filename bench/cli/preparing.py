@@ -8,6 +8,8 @@ import typer
 
 from bench.cli import options
 from bench.cli.app import command
+from bench.cli.options import DEFAULT_WORKSPACE
+from bench.cli.output import OutputOptions
 from bench.errors import BenchError
 from bench.temporary import remove_leftovers
 
@@ -32,8 +34,11 @@ def prepare(
         int | None,
         typer.Option(min=1, callback=options.of_use, help="CPU threads; found by timing when not given."),
     ] = None,
+    output: OutputOptions = OutputOptions(),  # noqa: B008
+    workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Prepare raw heads: brain extraction, bias field, contrasts to T1w, T1w to ICBM152, 2 mm; a page of pictures."""
+    output.check()
     chosen_part = _part(part)
 
     import torch
@@ -48,7 +53,7 @@ def prepare(
         bias_correction=bias_correction, extraction=extraction, channels=options.chosen_channels(channels)
     )
     on = "cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu"
-    with reporter() as view:
+    with output.logged(workspace, "prepare"), reporter(output.quiet) as view:
         outcome = prepare_folder(source, target, settings, view, chosen_part, on)
     before = outcome.prepared - outcome.new
     typer.echo(f"{outcome.prepared} heads in {target}" + (f", {before} of them from before" if before else ""))

@@ -9,7 +9,9 @@ from bench.cli import options
 from bench.cli.app import app, command
 from bench.cli.environment import MENDABLE, tell
 from bench.cli.options import DEFAULT_WORKSPACE, BoardOptions
+from bench.cli.output import OutputOptions
 from bench.errors import BenchError
+from bench.reporting import LOG
 
 if TYPE_CHECKING:
     from bench.results import RunResult
@@ -32,13 +34,18 @@ Sources = Annotated[
 
 
 @command("verify", results)
-def verify(sources: Sources = None, workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE) -> None:
+def verify(
+    output: OutputOptions, sources: Sources = None, workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE
+) -> None:
     """Check results: schema, versions, protocol and dataset hashes, means against cases; the workspace's own if none
     are named."""
-    sound, refused = _checked(sources or [workspace.path], workspace)
-    for one in sound:
-        typer.echo(f"sound: {one.path}{'' if one.dataset else ' (but for its dataset, which is not here)'}")
-    _end(f"{len(sound)} sound", refused)
+    from bench.cli.console import reporter
+
+    with output.logged(workspace, "results-verify"), reporter(output.quiet) as view:
+        sound, refused = _checked(sources or [workspace.path], workspace)
+        for one in sound:
+            view.say(f"sound: {one.path}{'' if one.dataset else ' (but for its dataset, which is not here)'}")
+        _end(f"{len(sound)} sound", refused)
 
 
 @command("merge", results)
@@ -46,16 +53,19 @@ def merge(
     sources: Annotated[
         list[Path], typer.Argument(help="Workspaces, folders of submissions, or single files of results.")
     ],
+    output: OutputOptions,
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Take verified results of other workspaces and machines over into this one, for its boards."""
+    from bench.cli.console import reporter
     from bench.runs.shared_results import merge
 
-    sound, refused = _checked(sources, workspace, beside=True)
-    written, notes = merge(workspace, sound)
-    for line in (*(f"merged: {path}" for path in written), *notes):
-        typer.echo(line)
-    _end(f"{len(written)} merged, {len(notes)} here already", refused)
+    with output.logged(workspace, "results-merge"), reporter(output.quiet) as view:
+        sound, refused = _checked(sources, workspace, beside=True)
+        written, notes = merge(workspace, sound)
+        for line in (*(f"merged: {path}" for path in written), *notes):
+            view.say(line)
+        _end(f"{len(written)} merged, {len(notes)} here already", refused)
 
 
 @command("submit")
@@ -65,6 +75,7 @@ def submit(
         typer.Argument(metavar="RESULT", help="A run.json, the folder of a run, or a method: its run on the board."),
     ],
     board: BoardOptions,
+    output: OutputOptions,
     to: Annotated[
         Path | None, typer.Option(metavar="DIR", help=f"Folder of submissions; {SUBMISSIONS} if not given.")
     ] = None,
@@ -74,16 +85,18 @@ def submit(
     workspace: options.WorkspaceFolder = DEFAULT_WORKSPACE,
 ) -> None:
     """Check a result and write the one file that a pull request adds to the public board."""
+    from bench.cli.console import reporter
     from bench.files import write_text
     from bench.runs.shared_results import to_share
 
     target = to or SUBMISSIONS
     if target.exists() and not target.is_dir():
         raise BenchError(f"{target} is a file: name a folder with --to.")
-    for path in _run_files(result, board, workspace):
-        shared = to_share(workspace, path, subject_ids)
-        write_text(target / shared.file_name, shared.model_dump_json(indent=1) + "\n")
-        typer.echo(f"wrote {target / shared.file_name}")
+    with output.logged(workspace, "submit"), reporter(output.quiet):
+        for path in _run_files(result, board, workspace):
+            shared = to_share(workspace, path, subject_ids)
+            write_text(target / shared.file_name, shared.model_dump_json(indent=1) + "\n")
+            _echo(f"wrote {target / shared.file_name}")
     typer.echo("next: add it in a pull request; docs/submitting.md says how")
 
 
@@ -116,20 +129,25 @@ def read_submissions(folder: Path, workspace: "Workspace") -> "dict[Path, RunRes
 
 def _checked(sources: list[Path], workspace: "Workspace", beside: bool = False) -> "tuple[list[Claim], list[str]]":
     """What is sound and why the rest is not. beside: it must agree with the workspace's own results, too."""
-    from bench.cli.console import reporter
     from bench.cli.tables import read_runs
     from bench.runs.shared_results import claims, verified
 
     known = list(read_runs(workspace).values()) if beside else []
-    with reporter():
-        found = [one for source in sources for one in claims(source.expanduser(), workspace.datasets)]
-        return verified(found, known)
+    found = [one for source in sources for one in claims(source.expanduser(), workspace.datasets)]
+    return verified(found, known)
+
+
+def _echo(line: str) -> None:
+    """Show a line in any case, and log it."""
+    typer.echo(line)
+    LOG.info("%s", line)
 
 
 def _end(summary: str, refused: list[str]) -> None:
     """The last line; exit code 2 when something was refused."""
     for why in refused:
         tell(f"refused: {why}")
-    typer.echo(f"{summary}, {len(refused)} refused")
+        LOG.info("refused: %s", why)
+    _echo(f"{summary}, {len(refused)} refused")
     if refused:
         raise typer.Exit(MENDABLE)

@@ -9,6 +9,7 @@ from bench.cli import options
 from bench.cli.app import command
 from bench.cli.environment import tell
 from bench.cli.options import DEFAULT_WORKSPACE, BoardOptions
+from bench.cli.output import OutputOptions
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -132,7 +133,8 @@ def boards(
     from leaderboard.format import Page
 
     found = all_boards(list(read_runs(workspace).values()), board.choice())
-    print_page(Page([f"{workspace}: {len(found)} boards"], [boards_grid(found)], []), format)
+    count = f"{len(found)} board{'' if len(found) == 1 else 's'}"
+    print_page(Page([f"{workspace}: {count}"], [boards_grid(found)], []), format)
 
 
 @command("compare")
@@ -161,8 +163,9 @@ def compare(
 
 @command("figure")
 def figure(
-    output: Annotated[Path, typer.Argument(help="Path to write; .png, .pdf and .svg are put to it.")],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Path to write; .png, .pdf and .svg are put to it.")],
     board: BoardOptions,
+    output: OutputOptions,
     kind: Annotated[
         Literal["maps", "metrics", "ranks", "differences", "tradeoff", "lesion-volume", "froc", "all"],
         typer.Option(
@@ -188,13 +191,15 @@ def figure(
     from leaderboard.figures.saving import beside
     from leaderboard.table import build_table
 
-    beside(output, ".png")  # is refused before the work, if it is
-    runs = read_runs(workspace)
-    table = build_table(list(runs.values()), board.choice(), metric)
-    with reporter() as view:
+    output.check()
+    beside(target, ".png")  # is refused before the work, if it is
+    with output.logged(workspace, "figure"), reporter(output.quiet) as view:
+        runs = read_runs(workspace)
+        table = build_table(list(runs.values()), board.choice(), metric)
         drawing = Drawing(workspace, runs, table, view, count or 4, seed)
-        for path in drawing.draw_all(output) if kind == "all" else drawing.draw(kind, output):
-            view.say(f"wrote {path}")
+        written = drawing.draw_all(target) if kind == "all" else drawing.draw(kind, target)
+    for path in written:
+        typer.echo(f"wrote {path}")
 
 
 def read_runs(workspace: "Workspace") -> "dict[Path, RunResult]":

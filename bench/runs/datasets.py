@@ -1,10 +1,12 @@
 """Datasets as a workspace knows them: opened, remembered beside their runs, opened again, looked up by name."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.errors import BenchError
 from bench.files import write_text
-from bench.runs.bench import Bench
+from bench.reporting import Reporter
 from bench.runs.workspace import DatasetLayout, Workspace
 from datasets import labels
 from datasets.dataset import Dataset
@@ -13,20 +15,20 @@ from datasets.settings import DatasetSettings
 from datasets.sources import settings_as_json, settings_from_json
 
 
-def opened_dataset(bench: Bench, settings: DatasetSettings) -> Dataset:
+def opened_dataset(workspace: Workspace, settings: DatasetSettings, reporter: Reporter) -> Dataset:
     """Load a dataset to learn from, and say what was set aside and who is aligned.
 
     BenchError when it cannot be loaded, or has test cases only.
     """
-    dataset = load_dataset(settings, bench.workspace.datasets)
+    dataset = load_dataset(settings, workspace.datasets)
     if not len(dataset.train):
         raise BenchError(f"The dataset {dataset.name} has no healthy cases to learn from: choose another --dataset.")
     for note in dataset.notes:
-        bench.reporter.say(note)
+        reporter.say(note)
     for subject in dataset.set_aside:
-        bench.reporter.say(f"{subject.id} is set aside: {subject.reason}")
+        reporter.say(f"{subject.id} is set aside: {subject.reason}")
     if "aligned" in dataset.description:
-        bench.reporter.say(f"Aligned: {dataset.description['aligned']}.")
+        reporter.say(f"Aligned: {dataset.description['aligned']}.")
     return dataset
 
 
@@ -55,6 +57,24 @@ def reopened_dataset(workspace: Workspace, place: DatasetLayout) -> Dataset:
     if workspace.dataset(dataset.name, dataset.fingerprint) != place:
         raise BenchError(f"The data behind {place.path} has changed: run again on it as it is now.")
     return dataset
+
+
+def shows_people(place: DatasetLayout) -> bool:
+    """Whether the cases of a dataset may be scans of people: all but those that bench makes, without any folder."""
+    try:
+        settings = json.loads(place.settings_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return True
+    return any(isinstance(value, str) and "/" in value for value in _values(settings))
+
+
+def _values(settings: object) -> Iterator[object]:
+    """What stands in nested settings."""
+    if isinstance(settings, dict):
+        for value in settings.values():
+            yield from _values(value)
+    else:
+        yield settings
 
 
 def known_dataset(workspace: Workspace, name: str, fingerprint: str | None = None) -> Dataset:

@@ -44,7 +44,7 @@ def fit_methods(
         BenchError: For a choice or a dataset that there is not.
     """
     methods = choice.resolved()
-    dataset = opened_dataset(bench, dataset_settings)
+    dataset = opened_dataset(bench.workspace, dataset_settings, bench.reporter)
     parts, failed, skipped = {}, {}, {}
     for method in methods:
         try:

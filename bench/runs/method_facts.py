@@ -110,7 +110,9 @@ def _belongs(card: Card, run: RunResult) -> bool:
 
 
 def _part(folder: str, card: Card) -> tuple[str, Facts]:
-    figures = {name.replace("_", " "): f"{value:.4g}" for name, value in card.figures.items()}
+    figures = {
+        name.replace("_", " "): f"{value:.4g}" for name, value in card.figures.items() if " at step " not in name
+    }
     return folder, {
         "trained on": f"{card.dataset} {card.training_fingerprint[:8]}, {', '.join(card.channels)}, seed {card.seed}",
         "took": f"{card.fit_s:.0f} s on {card.machine}, torch {card.torch}",

@@ -2,14 +2,18 @@
 
 import getpass
 import json
+import tempfile
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from bench.machine.usage import read_usage
 from bench.results import RunResult
 from bench.runs import mlflow_files
 from bench.runs.case_tables import cases_csv
+from bench.runs.datasets import shows_people
 from bench.runs.method_facts import cards_of
 from bench.runs.mlflow_store import MlflowStore
 from bench.runs.run_folder import digest
@@ -28,6 +32,8 @@ PARENT = "mlflow.parentRunId"
 KIND = {"mlflow.experimentKind": "custom_model_development"}  # not one of language models
 LONGEST_PARAM = 500  # characters that every MLflow server takes
 PARAMS_AT_ONCE = 100  # likewise, in one request
+METRICS_AT_ONCE = 1000
+MAPS_TAG = "bench.maps"  # what was sent of them
 
 
 def experiment_name(run: RunResult) -> str:
@@ -37,24 +43,30 @@ def experiment_name(run: RunResult) -> str:
 
 def log_run(
     run: RunResult, store: MlflowStore, workspace: Workspace, run_folder: RunLayout, subject_ids: bool = False
-) -> None:
-    """Log a run, or what has changed of it. subject_ids: name cases as the dataset does; else they are numbered."""
+) -> str:
+    """Log a run, or what has changed of it; gives MLflow's id of it.
+
+    subject_ids: name cases as the dataset does; else they are numbered.
+    """
     from mlflow import MlflowClient
     from mlflow.telemetry import set_telemetry_client
 
     set_telemetry_client()  # MONAI may have imported MLflow earlier, with its telemetry on
     client = MlflowClient(tracking_uri=store.uri)
-    artifacts = None if store.named else workspace.mlflow_artifacts.as_uri()
-    experiment = _experiment_id(client, run, artifacts)
+    experiment = _experiment_id(client, run, store.artifacts(workspace))
     shown = run if subject_ids else mlflow_files.without_subjects(run)
     logged = _run(client, experiment, run)
     run_id = str(logged.info.run_id)
-    _log_values(client, logged, shown, workspace)
+    _log_values(client, logged, shown, workspace, run_folder)
     _log_dataset(client, logged, run)
-    _log_artifacts(client, run_id, shown, run_folder, subject_ids)
+    _log_artifacts(client, run_id, shown, workspace, run_folder, subject_ids)
+    place = workspace.dataset(run.dataset, run.dataset_fingerprint)
+    if subject_ids or not store.named or not shows_people(place):
+        _log_maps(client, logged, run, run_folder, subject_ids)
     status = "FAILED" if run.status == "failed" else "FINISHED"
     client.set_terminated(run_id, status, end_time=_milliseconds(run.created))
     _join_seeds(client, experiment, run)
+    return run_id
 
 
 def _experiment_id(client: "MlflowClient", run: RunResult, artifacts: str | None) -> str:
@@ -80,7 +92,8 @@ def _run(client: "MlflowClient", experiment: str, run: RunResult) -> "Run":
     found = client.search_runs([experiment], f"tags.`{KEY}` = '{run.key}'", max_results=1)
     if found:
         return found[0]
-    seconds = (run.fit_s or 0) + (run.runtime_s_per_case or 0) * run.n
+    fit_s = (run.fit_s or 0) - (run.inherited_fit_s or 0)  # what was trained elsewhere took no time here
+    seconds = fit_s + (run.runtime_s_per_case or 0) * run.n
     return client.create_run(
         experiment,
         start_time=_milliseconds(run.created) - round(1000 * seconds),
@@ -89,15 +102,19 @@ def _run(client: "MlflowClient", experiment: str, run: RunResult) -> "Run":
     )
 
 
-def _log_values(client: "MlflowClient", logged: "Run", run: RunResult, workspace: Workspace) -> None:
+def _log_values(
+    client: "MlflowClient", logged: "Run", run: RunResult, workspace: Workspace, run_folder: RunLayout
+) -> None:
     from mlflow.entities import Metric, RunTag
 
     created = _milliseconds(run.created)
     metrics = [Metric(name, value, created, 0) for name, value in _metrics(run).items()]
     drawn = mlflow_files.curves(cards_of(workspace, run))
     metrics += [Metric(name, value, created, step) for name, value, step in drawn]
-    tags = [RunTag(name, value) for name, value in _tags(run).items()]
-    client.log_batch(logged.info.run_id, metrics=metrics, tags=tags)
+    metrics += [Metric(*values) for values in mlflow_files.usage(read_usage(run_folder.usage_file))]
+    client.log_batch(logged.info.run_id, tags=[RunTag(name, value) for name, value in _tags(run).items()])
+    for start in range(0, len(metrics), METRICS_AT_ONCE):
+        client.log_batch(logged.info.run_id, metrics=metrics[start : start + METRICS_AT_ONCE])
     _log_params(client, logged, {"method": run.method, "seed": run.seed, "preset": run.preset, **run.config})
 
 
@@ -125,9 +142,14 @@ def _log_dataset(client: "MlflowClient", logged: "Run", run: RunResult) -> None:
 
 
 def _log_artifacts(
-    client: "MlflowClient", run_id: str, run: RunResult, run_folder: RunLayout, subject_ids: bool
+    client: "MlflowClient",
+    run_id: str,
+    run: RunResult,
+    workspace: Workspace,
+    run_folder: RunLayout,
+    subject_ids: bool,
 ) -> None:
-    """Tables, figures and config; artifacts of an earlier logging are overwritten."""
+    """Tables, figures, page and config; artifacts of an earlier logging are overwritten."""
     client.log_text(run_id, cases_csv(run), "cases.csv")
     client.log_text(run_id, run.model_dump_json(indent=1) + "\n", "run.json")
     client.log_dict(run_id, run.config, "config.json")
@@ -140,6 +162,24 @@ def _log_artifacts(
     if subject_ids:  # pictures of cases bear their names
         for picture in run_folder.results(run.protocol.partition("@")[0]).figures():
             client.log_artifact(run_id, str(picture), "figures")
+    with tempfile.TemporaryDirectory() as scratch:
+        page = Path(scratch, "report.html")
+        mlflow_files.write_page(run, workspace, page)
+        client.log_artifact(run_id, str(page))
+
+
+def _log_maps(client: "MlflowClient", logged: "Run", run: RunResult, run_folder: RunLayout, subject_ids: bool) -> None:
+    """Anomaly maps, unless they were sent as they are; a tag says how many."""
+    maps = mlflow_files.maps(run, run_folder, subject_ids)
+    states = [(name, file.stat().st_size, file.stat().st_mtime_ns) for name, file in maps.items()]
+    sent = f"{len(maps)} of {run.of}, {digest(states)[:8]}"
+    if not maps or logged.data.tags.get(MAPS_TAG) == sent:
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, file in maps.items():
+            Path(scratch, name).symlink_to(file.absolute())
+        client.log_artifacts(logged.info.run_id, scratch, "maps")
+    client.set_tag(logged.info.run_id, MAPS_TAG, sent)
 
 
 def _join_seeds(client: "MlflowClient", experiment: str, run: RunResult) -> None:

@@ -61,6 +61,15 @@ class MlflowStore:
         uri = shlex.quote(self.uri) if self.shown == self.uri else '"$MLFLOW_TRACKING_URI"'
         return f"{_mlflow_command()} ui --backend-store-uri {uri}"
 
+    def artifacts(self, workspace: Workspace) -> str | None:
+        """Where files of a new experiment go: beside an SQLite file, into the workspace for other databases.
+
+        Left to MLflow, that would be the folder that the command is typed in. None: a server says where.
+        """
+        if self.database:
+            return (self.database.parent / "mlartifacts").as_uri()
+        return workspace.mlflow_artifacts.as_uri() if "sql" in self.uri.partition(":")[0] else None
+
     def locked(self) -> FileLock:
         """`with store.locked():` one command at a time; the lock ends with the process that holds it."""
         self.lock_file.parent.mkdir(parents=True, exist_ok=True)

@@ -26,6 +26,8 @@ from leaderboard.selection import Board, BoardChoice, board_of, entry_identity
 from leaderboard.table import Table, build_table
 from metrics.protocol import Protocol, protocol
 
+NO_IMAGES = "Cases cannot be shown: this report was made without them; `bench report` shows them."
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -37,6 +39,7 @@ class Sources:
         reporter: Where progress goes.
         metrics: What the boards show; the headline four if None.
         most_cases: Pages of cases for each dataset, at most; None for all.
+        images: Open datasets, for pages of cases and the free-response ROC.
     """
 
     workspace: Workspace
@@ -44,6 +47,7 @@ class Sources:
     reporter: Reporter
     metrics: Sequence[str] | None = None
     most_cases: int | None = None
+    images: bool = True
     _by_key: dict[str, RunResult] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -93,7 +97,7 @@ def _dataset_view(sources: Sources, boards: Sequence[Board]) -> DatasetView:
     ]
     tables.sort(key=lambda table: (not table.oracle, table.protocol))
     entries = _entries(sources, tables)
-    dataset, problem = _reopened(sources.workspace, tables[0])
+    dataset, problem = _reopened(sources.workspace, tables[0]) if sources.images else (None, NO_IMAGES)
     views = [_protocol_view(sources, table, entries, dataset, problem) for table in tables]
     cases, note = _case_views(sources, views, entries, dataset) if dataset else ([], problem)
     return DatasetView(tables[0].dataset, tables[0].dataset_fingerprint, views, entries, cases, note)

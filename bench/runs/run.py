@@ -2,6 +2,7 @@
 
 from bench.errors import Skipped, reason, stops_all
 from bench.files import write_text
+from bench.machine.usage import usage_kept
 from bench.machine.version import versions
 from bench.reporting import LOG
 from bench.results import RunResult
@@ -41,7 +42,7 @@ def run(
     for missing in choice.missing():
         bench.reporter.say(f"{missing.source} is left out, it failed to import: {missing.reason}")
     methods = choice.resolved(bench.backend.device)
-    dataset = opened_dataset(bench, dataset_settings)
+    dataset = opened_dataset(bench.workspace, dataset_settings, bench.reporter)
     remember_dataset(bench.workspace, dataset, dataset_settings)
     results = []
     with bench.reporter.task("runs" if any(method.apart for method in methods) else "methods", len(methods)) as tick:
@@ -68,6 +69,7 @@ def run_method(
     record.skipped = None  # it may be able to run now
     try:
         with (
+            usage_kept(folder.usage_file),
             evaluation_in_background(folder, dataset, protocol, bench.metrics, bench.backend) as evaluate_case,
             bench.backend.scorer(job, bench.reporter) as scorer,
         ):

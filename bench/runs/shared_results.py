@@ -1,7 +1,7 @@
 """Results that are handed on: one JSON file each, read, written, verified, and merged into a workspace."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from bench.errors import BenchError
 from bench.files import visible_files, write_text
 from bench.results import RunResult, load_run, save_result
 from bench.runs.case_tables import cases_csv
-from bench.runs.datasets import reopened_dataset
+from bench.runs.datasets import reopened_dataset, shows_people
 from bench.runs.run_folder import digest
 from bench.runs.verification import check, problems
 from bench.runs.workspace import RunLayout, Workspace
@@ -81,24 +81,15 @@ def to_share(workspace: Workspace, path: Path, subject_ids: bool = False) -> Sha
     place = workspace.dataset(run.dataset, run.dataset_fingerprint)
     dataset = reopened_dataset(workspace, place) if place.settings_file.exists() else None
     check(run, path, dataset)
-    settings = json.loads(place.settings_file.read_text(encoding="utf-8")) if dataset else None
-    scans = settings is None or any(isinstance(value, str) and "/" in value for value in _values(settings))
+    scans = dataset is None or shows_people(place)
     if scans and not subject_ids:
         raise BenchError(
             f"{path} names {run.n} subjects, such as {run.cases[0].id}: if anybody may read that, add --subject-ids."
         )
     if folder := next((key for key, value in run.config.items() if without_folders(str(value)) != str(value)), None):
         raise BenchError(f"{path}: the setting {folder} is a folder of yours: run it with a relative path.")
-    return SharedResult.of(_without_folders(run), None if scans else settings)
-
-
-def _values(settings: Any) -> Iterator[Any]:
-    """What stands in nested settings."""
-    if isinstance(settings, dict):
-        for value in settings.values():
-            yield from _values(value)
-    else:
-        yield settings
+    settings = None if scans else json.loads(place.settings_file.read_text(encoding="utf-8"))
+    return SharedResult.of(_without_folders(run), settings)
 
 
 def _without_folders(run: RunResult) -> RunResult:

@@ -7,8 +7,9 @@ marked, and the next command that logs anything logs it, too.
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from bench.errors import BenchError
 from bench.files import write_text
@@ -29,6 +30,8 @@ SETTINGS = {
 LOGGERS = ("mlflow", "alembic", "sqlalchemy", "sqlalchemy.engine", "urllib3")  # they print tracebacks, and passwords
 KEPT = "Results are kept; the next `bench run` or `bench evaluate` logs what is missing."
 MARK = "MLflow has not taken this run yet; the next `bench run` or `bench evaluate` tries again.\n"
+
+ResultT = TypeVar("ResultT")
 
 
 class Tracker:
@@ -51,36 +54,54 @@ class Tracker:
 
         The same run again updates what MLflow holds of it. Until it is logged, a file marks its results.
         """
-        if self._usable is False:
-            self._mark(run_folder.results(_protocol_name(run)))
-            return
-        try:
-            self._mark(run_folder.results(_protocol_name(run)))
-            with _quiet(), self.store.locked():
-                if self._usable is None:
-                    self._usable = False
-                    self.store.check()
-                    self._usable = True
-                self._log_one(run, run_folder)
-                self._catch_up()
-        except Exception as error:
-            what = "" if self._usable else "cannot be used: "
-            why = self.store.why(error).rstrip(".")
-            mend = "Mend MLFLOW_TRACKING_URI, or unset it for the workspace's own store. " if self.store.named else ""
-            self.reporter.say(f"MLflow at {self.store.shown} {what}{why}. {mend}{KEPT}")
-            self.failed = True
-            self._usable = None if self._usable else False
+        self._mark(run_folder.results(_protocol_name(run)))
+
+        def work() -> None:
+            self._log_one(run, run_folder)
+            self._catch_up()
+
+        self._attempt(work, KEPT)
+
+    def log_more(
+        self, run: RunResult, run_folder: RunLayout, work: Callable[[MlflowStore, str], ResultT], kept: str
+    ) -> ResultT | None:
+        """Log a run, then do what else belongs to it, given the store and MLflow's id of the run.
+
+        Gives what that gives; None when it could not be done. That is said, with `kept`: what is there all the same.
+        """
+        return self._attempt(lambda: work(self.store, self._log_one(run, run_folder)), kept)
 
     def last_line(self) -> str:
         """Where the runs are to be seen, or that some are not."""
         return "incomplete, as said above" if self.failed else self.store.hint
 
-    def _log_one(self, run: RunResult, run_folder: RunLayout) -> None:
+    def _attempt(self, work: Callable[[], ResultT], kept: str) -> ResultT | None:
+        """Do something with the store if it can be used, its lock held; what fails is said, and None given."""
+        if self._usable is False:
+            return None
         try:
-            log_run(run, self.store, self.workspace, run_folder, self.subject_ids)
+            with _quiet(), self.store.locked():
+                if self._usable is None:
+                    self._usable = False
+                    self.store.check()
+                    self._usable = True
+                return work()
+        except Exception as error:
+            what = "" if self._usable else "cannot be used: "
+            why = self.store.why(error).rstrip(".")
+            mend = "Mend MLFLOW_TRACKING_URI, or unset it for the workspace's own store. " if self.store.named else ""
+            self.reporter.say(f"MLflow at {self.store.shown} {what}{why}. {mend}{kept}")
+            self.failed = True
+            self._usable = None if self._usable else False
+            return None
+
+    def _log_one(self, run: RunResult, run_folder: RunLayout) -> str:
+        try:
+            run_id = log_run(run, self.store, self.workspace, run_folder, self.subject_ids)
         except Exception as error:
             raise BenchError(f"did not take {run.method} seed {run.seed}: {self.store.why(error)}") from error
         run_folder.results(_protocol_name(run)).untracked_file.unlink(missing_ok=True)
+        return run_id
 
     def _catch_up(self) -> None:
         """Log the runs that are marked, by this command or others."""

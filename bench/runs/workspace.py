@@ -143,6 +143,7 @@ class RunLayout:
     scored/<id>.json             what scoring a case took: it is finished
     failed/<id>.txt              why a case that is not finished has no map
     errors.log                   tracebacks of what failed
+    usage.jsonl                  how busy the machine was meanwhile; see bench.machine.usage
     results/<protocol>/          see `ResultsLayout`
     """
 
@@ -165,6 +166,11 @@ class RunLayout:
     def error_log(self) -> Path:
         """Tracebacks of what failed."""
         return self.path / "errors.log"
+
+    @property
+    def usage_file(self) -> Path:
+        """How busy the machine was while methods were fitted and cases scored."""
+        return self.path / "usage.jsonl"
 
     @property
     def maps(self) -> Path:

@@ -75,7 +75,6 @@ def score_training(network: ScoreNetwork, config: ScoreModelConfig, context: Fit
         validate_every=tenth_or_5000(config.iterations),
         note=lambda bands: "validation " + ", ".join(f"{band} {value:.3f}" for band, value in bands.items()),
         show_loss=True,
-        keep_curve=True,
     )
 
 

@@ -39,7 +39,6 @@ class Training:
         average_decay: share of the average of weights that stays, given the steps done; None for no average.
         keep_lowest: name of a figure; the network ends with the weights that had it lowest, not with the last ones.
         show_loss: show the loss between validations, too.
-        keep_curve: add the mean figure of each tenth of the training to the figures, to see whether it has flattened.
         call: the network as `loss` calls it, such as one translated for the GPU; None for the network itself.
         divisible: whether the loss of a batch is the mean of the losses of its examples; batch norm, say, is not.
     """
@@ -60,7 +59,6 @@ class Training:
     average_decay: Callable[[int], float] | None = None
     keep_lowest: str | None = None
     show_loss: bool = False
-    keep_curve: bool = False
     call: nn.Module | None = None
     divisible: bool = True
 

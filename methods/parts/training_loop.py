@@ -24,7 +24,7 @@ LOSS_NOTE_EVERY = 20  # steps; on a GPU the loss is not read in between, since r
 
 
 class Trained(NamedTuple):
-    """figures: of the validation, and the curve, if it is kept. speed: examples a second, how busy the GPU was."""
+    """figures: of the validation, and curves over the steps. speed: examples a second, how busy the GPU was."""
 
     figures: Figures
     speed: Mapping[str, float]
@@ -65,6 +65,7 @@ def run_training(training: Training, context: FitContext) -> Trained:
                 loss = state.mean_loss()
                 if not math.isfinite(loss):
                     raise _diverged(training, state.step, checkpoint)
+                state.note_loss(loss)
                 if training.show_loss and state.step % LOSS_NOTE_EVERY == 0:
                     note = f"loss {loss:.3f}, {throughput.note()}"
             if validates:
@@ -79,7 +80,7 @@ def run_training(training: Training, context: FitContext) -> Trained:
         raise _diverged(training, state.step, checkpoint)
     training.network.load_state_dict(state.best or state.averaged.state_dict())
     training.network.eval().requires_grad_(False)
-    return Trained(state.figures | state.curve, throughput.figures())
+    return Trained(state.figures | state.points, throughput.figures())
 
 
 def _diverged(training: Training, step: int, checkpoint: Path | None) -> BenchError:

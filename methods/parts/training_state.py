@@ -17,6 +17,7 @@ from bench.files import atomic_path
 from methods.parts.ahead import Batches, Examples
 from methods.parts.training import Figures, Training
 
+LOSS, VALIDATION = "loss", "validation"  # curves
 UNUSABLE = (OSError, SafetensorError, KeyError, IndexError, TypeError, ValueError, RuntimeError)
 
 
@@ -37,7 +38,8 @@ class TrainingState:
         self.step = 0
         self.unread: list[Tensor] = []
         self.figures: Figures = {training.keep_lowest: math.inf} if training.keep_lowest else {}
-        self.curve: Figures = {}
+        self.curves: dict[str, list[tuple[int, float]]] = {LOSS: [], VALIDATION: []}  # points: step, value
+        self.losses, self.losses_read = 0.0, 0  # their sum and number in this tenth of the training
         self.best: dict[str, Tensor] = {}
 
     def advance(self, batches: Batches) -> int:
@@ -101,12 +103,28 @@ class TrainingState:
         torch.cuda.empty_cache()
         self.context.reporter.say(f"{self.training.name}: {self.at_once} examples at once, as more do not fit the GPU")
 
+    def note_loss(self, loss: float) -> None:
+        """Count a loss that was read; the mean of each tenth of the training is a point of its curve."""
+        self.losses, self.losses_read = self.losses + loss, self.losses_read + 1
+        if self._ends_tenth(LOSS):
+            self.curves[LOSS].append((self.step, self.losses / self.losses_read))
+            self.losses, self.losses_read = 0.0, 0
+
+    def _ends_tenth(self, curve: str) -> bool:
+        """Whether a tenth of the training has ended since the last point of this curve."""
+        points, steps = self.curves[curve], self.training.steps
+        return 10 * self.step // steps > 10 * (points[-1][0] if points else 0) // steps
+
+    @property
+    def points(self) -> Figures:
+        """The curves as figures of a card, such as "loss at step 200"."""
+        return {f"{curve} at step {step}": value for curve, points in self.curves.items() for step, value in points}
+
     def keep(self, figures: Figures) -> None:
         """Keep the figures of a validation, and the weights with them where the lowest figure decides."""
         lowest, mean = self.training.keep_lowest, sum(figures.values()) / max(1, len(figures))
-        tenths = 10 * self.step // self.training.steps
-        if self.training.keep_curve and tenths > len(self.curve) and math.isfinite(mean):
-            self.curve[f"mean at step {self.step}"] = mean
+        if figures and self._ends_tenth(VALIDATION) and math.isfinite(mean):
+            self.curves[VALIDATION].append((self.step, mean))
         if lowest is None:
             self.figures = figures
         elif figures[lowest] < self.figures[lowest]:
@@ -149,7 +167,8 @@ class TrainingState:
         numbers = {
             "step": self.step,
             "figures": self.figures,
-            "curve": self.curve,
+            "curves": self.curves,
+            "losses": [self.losses, self.losses_read],
             "optimizer": optimizer["param_groups"],
             "schedule": self.training.schedule.state_dict(),
         }
@@ -174,7 +193,8 @@ class TrainingState:
         torch.set_rng_state(tensors["random.torch"])
         if self.context.device.startswith("cuda"):
             torch.cuda.set_rng_state(tensors["random.cuda"], self.context.device)
-        self.step, self.figures, self.curve = numbers["step"], numbers["figures"], numbers["curve"]
+        self.step, self.figures, self.curves = numbers["step"], numbers["figures"], numbers["curves"]
+        self.losses, self.losses_read = numbers["losses"]
 
 
 @torch.no_grad()

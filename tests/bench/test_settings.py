@@ -2,9 +2,10 @@
 
 from typing import ClassVar
 
-from pydantic import Field
+import pytest
+from pydantic import Field, ValidationError
 
-from bench.settings import GrowingSettings
+from bench.settings import GrowingSettings, explain
 
 
 class Inner(GrowingSettings):
@@ -28,3 +29,17 @@ def test_a_field_that_came_later_is_written_only_when_it_says_something_new() ->
 def test_what_was_written_reads_back_the_same() -> None:
     for settings in (Inner(), Inner(first=2, sizes=(5,))):
         assert Inner.model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ({"first": None}, "first = None is wrong, input should be a valid integer."),
+        ({"sizes": 3}, "sizes = 3 is wrong, input should be a valid tuple (edges)."),
+        ({"frist": 3}, "there is no setting 'frist', did you mean 'first'?"),
+    ],
+)
+def test_what_is_wrong_is_a_sentence(content: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Inner.model_validate(content)
+    assert explain(caught.value, Inner) == sentence

@@ -9,6 +9,7 @@ from leaderboard.detection import detection, detection_of
 from leaderboard.format import View
 from leaderboard.groups import group_rows, groups_of, render_groups, thirds
 from leaderboard.table import build_table
+from tests.made_runs import make_run
 
 
 def case(case_id: str, score: float, lesions_ml: tuple[float, ...] = (), dice: float | None = None) -> CaseResult:
@@ -18,21 +19,7 @@ def case(case_id: str, score: float, lesions_ml: tuple[float, ...] = (), dice: f
 
 
 def run(cases: list[CaseResult], seed: int = 0) -> RunResult:
-    return RunResult(
-        method="zscore",
-        title="z",
-        seed=seed,
-        key=str(seed),
-        dataset="bids",
-        dataset_fingerprint="f" * 16,
-        protocol="paper@1",
-        protocol_hash="p" * 16,
-        oracle=False,
-        status="finished",
-        of=len(cases),
-        cases=cases,
-        created="2026-01-01T00:00:00+00:00",
-    )
+    return make_run("zscore", seed=seed, cases=cases, of=len(cases))
 
 
 CASES = [

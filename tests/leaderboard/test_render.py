@@ -146,6 +146,7 @@ def test_latex_has_short_cells_and_stars(make_run) -> None:
         ("α ≥ 0.5 µm", r"$\alpha$ $\geq$ 0.5 $\mu$m"),
         ("σ Σ λ", r"$\sigma$ $\Sigma$ $\lambda$"),
         ("脑", r"\texttt{U+8111}"),
+        ("-5.93 to -.06; 9-10, msma-2", r"$-$5.93 to $-$.06; 9-10, msma-2"),
         (r"C:\x~y^2", r"C:\textbackslash{}x\textasciitilde{}y\textasciicircum{}2"),
     ],
 )

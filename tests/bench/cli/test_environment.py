@@ -10,7 +10,7 @@ import pytest
 
 from bench.cli.environment import prepare_streams, stop_for
 from bench.errors import SENTENCES, reason, stops_all
-from bench.results import CaseResult, RunResult, save_result
+from bench.results import save_result
 
 ROOT = Path(__file__).parents[3]
 
@@ -76,23 +76,8 @@ def test_closed_streams_lead_nowhere():
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp437", "latin-1"])
-def test_signs_that_a_terminal_lacks_are_replaced(tmp_path, encoding):
-    cases = [CaseResult(id=f"sub-{i}", threshold=0.5, metrics={"msd_vox": float(i)}) for i in (1, 2)]
-    run = RunResult(
-        key="k",
-        dataset="tiny",
-        dataset_fingerprint="ffff",
-        method="made",
-        title="Made",
-        seed=0,
-        protocol="paper@1",
-        protocol_hash="aaaa",
-        oracle=True,
-        status="finished",
-        of=2,
-        cases=cases,
-        created="2026-01-01T00:00:00+00:00",
-    )
+def test_signs_that_a_terminal_lacks_are_replaced(tmp_path, make_run, encoding):
+    run = make_run("made", dataset="tiny", dataset_fingerprint="ffff", msd_vox=[1.0, 2.0])
     save_result(tmp_path / "runs" / "tiny-ffff" / "made-k" / "results" / "paper" / "run.json", run)
     code, out, error = bench(f"bench leaderboard --metric msd_vox --workspace {tmp_path}", PYTHONIOENCODING=encoding)
     assert (code, error) == (0, "")

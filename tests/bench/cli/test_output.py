@@ -1,11 +1,14 @@
 """--quiet, --verbose, and the log file of a command."""
 
+import numpy as np
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import bench.runs.datasets
 from bench import cli
 from bench.contributing.contract import tiny_dataset
+from bench.files import save_nifti
 from bench.reporting import LOG
 from bench.runs.tracking import Tracker
 
@@ -86,6 +89,50 @@ def test_reading_and_slips_leave_no_log(tmp_path):
     assert len(logs(tmp_path)) == 1
     assert invoke("evaluate", "--workspace", str(tmp_path / "typo")).exit_code == 2
     assert not (tmp_path / "typo").exists()
+
+
+LISTING = {"leaderboard", "boards", "compare", "methods", "datasets", "metrics", "protocols", "new-method"}
+QUICK_MODELS = {"models show", "models pull", "models push"}
+
+
+def test_every_command_that_works_for_more_than_a_moment_can_be_quiet_and_loud():
+    found = {}
+    commands: dict = vars(get_command(cli.app))["commands"]
+    for name, one in commands.items():
+        for inner, other in getattr(one, "commands", {"": one}).items():
+            options = {option for parameter in other.params for option in parameter.opts}
+            found[f"{name} {inner}".strip()] = {"--quiet", "--verbose", "--workspace"} <= options
+    assert {name for name, has in found.items() if not has} == LISTING | QUICK_MODELS
+
+
+def test_commands_that_show_runs_have_logs(tmp_path):
+    assert run().exit_code == 0
+    shown = invoke("figure", str(tmp_path / "picture"), "--kind", "metrics", "--quiet")
+    assert shown.exit_code == 0 and shown.output.count("\n") == shown.output.count("wrote ") == 3
+    assert invoke("figure", str(tmp_path / "all"), "--kind", "all").exit_code == 0
+    loud = invoke("report", str(tmp_path / "pages"))
+    assert loud.exit_code == 0 and "gathering boards 1/1" in loud.output
+    quiet = invoke("report", str(tmp_path / "pages"), "--quiet")
+    assert quiet.exit_code == 0 and quiet.output.startswith("wrote ") and quiet.output.count("\n") == 1
+    assert invoke("results", "verify", "--quiet").output == "1 sound, 0 refused\n"
+    texts = {}
+    for log in logs(tmp_path):
+        texts.setdefault(log.name.split("-", 2)[2], "")
+        texts[log.name.split("-", 2)[2]] += log.read_text(encoding="utf-8")
+    assert texts.keys() == {"run.log", "figure.log", "report.log", "results-verify.log"}
+    assert texts["report.log"].count("gathering boards 1/1") == 2
+    assert "is left out: " in texts["figure.log"] and "1 sound, 0 refused" in texts["results-verify.log"]
+
+
+def test_lesions_put_into_scans_leave_a_log(tmp_path):
+    healthy = tmp_path / "healthy"
+    volume = np.zeros((32, 32, 32), np.float32)
+    volume[4:28, 4:28, 4:28] = np.random.default_rng(0).uniform(50, 100, (24, 24, 24))
+    save_nifti(healthy / "sub-1" / "anat" / "sub-1_T1w.nii.gz", volume, np.diag([5.0, 5.0, 5.0, 1.0]))
+    shown = invoke("simulate-lesions", str(healthy), str(tmp_path / "out"), "--quiet")
+    assert shown.exit_code == 0 and shown.output.count("\n") == 1, shown.output
+    (log,) = logs(tmp_path)
+    assert log.name.endswith("-simulate-lesions.log") and "1/1" in log.read_text(encoding="utf-8")
 
 
 def test_evaluate_has_a_log(tmp_path):

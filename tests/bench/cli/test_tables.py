@@ -4,27 +4,13 @@ import pytest
 from typer.testing import CliRunner
 
 from bench import cli
-from bench.results import CaseResult, RunResult, save_result
+from bench.results import save_result
 
 
 @pytest.fixture
-def workspace(tmp_path):
+def workspace(tmp_path, make_run):
     """One finished run of one case."""
-    run = RunResult(
-        key="k",
-        dataset="tiny",
-        dataset_fingerprint="ffff",
-        method="made",
-        title="Made",
-        seed=0,
-        protocol="paper@1",
-        protocol_hash="aaaa",
-        oracle=True,
-        status="finished",
-        of=1,
-        cases=[CaseResult(id="sub-1", threshold=0.5, metrics={"tpr": 0.25})],
-        created="2026-01-01T00:00:00+00:00",
-    )
+    run = make_run("made", dataset="tiny", dataset_fingerprint="ffff", tpr=[0.25])
     save_result(tmp_path / "runs" / "tiny-ffff" / "made-k" / "results" / "paper" / "run.json", run)
     return str(tmp_path)
 

@@ -7,13 +7,13 @@ from string import Template
 import numpy as np
 import pytest
 
-from bench.results import CaseResult, RunResult
 from leaderboard.compare import compare, render_comparison
 from leaderboard.known_metrics import KNOWN, to_measure, to_show
 from leaderboard.render import FORMATS, render
 from leaderboard.table import build_table
 from metrics.evaluate import evaluate_case
 from metrics.protocol import protocol
+from tests.made_runs import make_run
 
 
 @pytest.fixture(autouse=True)
@@ -36,21 +36,7 @@ def scratch_package(tmp_path, monkeypatch):
 
 
 def run(method, value):
-    return RunResult(
-        key=method,
-        dataset="tiny",
-        dataset_fingerprint="ffff",
-        method=method,
-        title=method,
-        seed=0,
-        protocol="paper@1",
-        protocol_hash="aaaa",
-        oracle=True,
-        status="finished",
-        of=1,
-        cases=[CaseResult(id="sub-1", threshold=0.5, metrics={"my_metric": value})],
-        created="2026-01-01T00:00:00+00:00",
-    )
+    return make_run(method, my_metric=[value])
 
 
 def test_the_metric_is_measured_when_asked_for():
@@ -75,4 +61,4 @@ def test_the_format_writes_tables_and_comparisons():
     table = build_table([run("a", 2.0), run("b", 1.0)], metrics=["my_metric"])
     lines = render(table, "my-format").splitlines()
     assert "#\tmethod\tn/N\tMy metric ↓ (ml)" in lines and "1\tb\t1/1\t1.00" in lines
-    assert "sub-1\t2.00 | 1.00" in render_comparison(compare(table, "a", "b"), "my-format").splitlines()
+    assert "sub-0\t2.00 | 1.00" in render_comparison(compare(table, "a", "b"), "my-format").splitlines()

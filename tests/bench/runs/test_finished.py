@@ -10,34 +10,17 @@ from nbclient import NotebookClient
 
 import bench
 from bench.errors import BenchError
-from bench.results import CaseResult, RunResult, save_result
+from bench.results import save_result
 
 NOTEBOOK = Path(__file__).parents[3] / "docs" / "results-in-python.ipynb"
 
 
 @pytest.fixture
-def workspace(tmp_path):
+def workspace(tmp_path, make_run):
     """Two methods on two cases, and a damaged result."""
     for name, tpr in {"good": [0.75, 1.0], "poor": [0.25, 0.0]}.items():
-        cases = [
-            CaseResult(id=f"sub-{i}", threshold=0.5, metrics={"tpr": value, "ppv": 0.5, "hd99_vox": 1, "msd_vox": 1})
-            for i, value in enumerate(tpr)
-        ]
-        run = RunResult(
-            key=name,
-            dataset="tiny",
-            dataset_fingerprint="ffff",
-            method=name,
-            title=name.title(),
-            seed=0,
-            protocol="paper@1",
-            protocol_hash="aaaa",
-            oracle=True,
-            status="finished",
-            of=2,
-            cases=cases,
-            created="2026-01-01T00:00:00+00:00",
-        )
+        columns = {"tpr": tpr, "ppv": [0.5] * 2, "hd99_vox": [1.0] * 2, "msd_vox": [1.0] * 2}
+        run = make_run(name, dataset="tiny", dataset_fingerprint="ffff", **columns)
         save_result(tmp_path / "runs" / "tiny-ffff" / f"{name}-k" / "results" / "paper" / "run.json", run)
     return tmp_path
 

@@ -22,6 +22,7 @@ from bench.runs.mlflow_run import experiment_name
 from bench.runs.mlflow_store import MlflowStore, ensure_database, without_secrets
 from bench.runs.tracking import Tracker
 from bench.runs.workspace import RunLayout, Workspace
+from tests.made_runs import make_run
 
 
 class Listener(SilentReporter):
@@ -49,21 +50,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def kept_run(workspace: Workspace, key: str) -> tuple[RunResult, RunLayout]:
     """A run whose result lies in the workspace."""
-    run = RunResult(
-        key=key,
-        dataset="phantom",
-        dataset_fingerprint="0123456789abcdef",
-        method="zscore",
-        title="z-score",
-        seed=3,
-        protocol="paper@1",
-        protocol_hash="ffff",
-        oracle=True,
-        status="finished",
-        of=2,
-        metrics={"tpr": MetricSummary(mean=0.5, se=0.1, n=1)},
-        created="2026-01-02T03:04:05+00:00",
-    )
+    run = make_run("zscore", key=key, metrics={"tpr": MetricSummary(mean=0.5, se=0.1, n=1)})
     folder = RunLayout(workspace.runs / "phantom-01234567" / f"zscore-{key}")
     save_result(folder.results("paper").run_file, run)
     return run, folder

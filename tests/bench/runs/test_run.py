@@ -1,4 +1,4 @@
-"""Runs from fit to table on the tiny dataset: results, failures, resuming, evaluating again."""
+"""Runs from fit to table on the tiny dataset: results, failures, resuming."""
 
 import csv
 import os
@@ -15,96 +15,22 @@ import pytest
 import bench.runs.datasets
 import bench.runs.evaluation
 from bench import registry
-from bench.contributing.contract import tiny_dataset
-from bench.detector import Detector, MethodConfig, MethodInfo
 from bench.errors import BenchError
-from bench.reporting import SilentReporter
 from bench.results import load_run
 from bench.runs.bench import Bench
 from bench.runs.choice import Choice, ChosenMethod, chosen_device
 from bench.runs.evaluate_again import Which, evaluate_again
 from bench.runs.fitting import fit_methods
-from bench.runs.run import run
 from bench.runs.scoring import fitted_detector
 from bench.runs.store import Store, ship
-from bench.runs.tracking import Tracker
 from bench.runs.workspace import Workspace
 from datasets import phantom
 from datasets.case import NativeGrid
 from metrics.inputs import lowest_outside
-from metrics.protocol import protocol
+from tests.bench.runs.made_methods import PAPER, Brightness, NeedsFlair, Reporter, do_run, tables
 
-PAPER = protocol("paper")
+pytestmark = pytest.mark.usefixtures("workplace")
 ROOT = str(Path(__file__).parents[3])
-
-
-class Reporter(SilentReporter):
-    def __init__(self):
-        self.lines = []
-
-    def say(self, line):
-        self.lines.append(line)
-
-
-class Brightness(Detector):
-    """The image itself; `broken` names a case that fails, `stop` one at which Ctrl-C is pressed."""
-
-    info = MethodInfo(name="brightness", title="Brightness", reference="none")
-    Config = MethodConfig
-    broken: str | None = None
-    stop: str | None = None
-    scored: list[str] = []  # noqa: RUF012
-
-    def fit(self, context):
-        assert all(case.lesion_mask is None for case in (*context.train, *context.validation))
-
-    def score(self, case):
-        assert case.lesion_mask is None
-        if case.id == Brightness.stop:
-            raise KeyboardInterrupt
-        if case.id == Brightness.broken:
-            return np.full(case.brain_mask.shape, np.nan, np.float32)
-        Brightness.scored.append(case.id)
-        return case.image.sum(axis=0)
-
-
-class NeverFits(Brightness):
-    info = MethodInfo(name="never-fits", title="Never fits", reference="none")
-
-    def fit(self, context):
-        raise RuntimeError("out of memory")
-
-
-class NeedsFlair(Brightness):
-    info = MethodInfo(name="needs-flair", title="Needs FLAIR", reference="none")
-
-    def skip(self, context):
-        return None if "FLAIR" in context.channels else f"it needs FLAIR images, there are {context.channels}"
-
-
-@pytest.fixture(autouse=True)
-def workplace(monkeypatch):
-    """The tiny dataset under every name, two more methods, no MLflow."""
-    dataset = tiny_dataset(test=3)
-    methods = registry.methods() | {"brightness": Brightness, "never-fits": NeverFits, "needs-flair": NeedsFlair}
-    monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: dataset)
-    monkeypatch.setattr(registry, "method", methods.__getitem__)
-    monkeypatch.setattr(Tracker, "log", lambda tracker, run, folder: None)
-    monkeypatch.setattr(Brightness, "broken", None)
-    monkeypatch.setattr(Brightness, "stop", None)
-    monkeypatch.setattr(Brightness, "scored", [])
-    return dataset
-
-
-def do_run(folder, *methods, chosen_protocol=PAPER, again=False, messages=None, **choice):
-    place = Bench(Workspace(folder), messages or Reporter())
-    return run(place, Choice(methods, device="cpu", **choice), phantom.Settings(), chosen_protocol, again)
-
-
-def tables(folder):
-    """What stands in the tables, but for how long things took."""
-    runs = [load_run(path) for path in Workspace(folder).run_files()]
-    return [(run.method, run.metrics, [(c.id, c.threshold, c.metrics, c.lesions) for c in run.cases]) for run in runs]
 
 
 def test_a_run_writes_maps_results_and_tables(tmp_path, workplace):
@@ -293,60 +219,6 @@ def test_damaged_map_is_a_failed_case(tmp_path):
     assert result.n == 2 and f"{path} is damaged" in result.failed_cases["test-0"]
 
 
-def test_maps_are_evaluated_again_under_another_protocol(tmp_path):
-    (paper,) = do_run(tmp_path, "brightness")
-    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), protocol("authors-code")).results
-    assert len(Brightness.scored) == 3
-    assert (again.protocol, again.n) == ("authors-code@2", 3)
-    assert again.key != paper.key and again.config == paper.config
-    assert len(Workspace(tmp_path).run_files()) == 2
-
-
-def test_healthy_maps_give_one_deployable_threshold(tmp_path, workplace):
-    do_run(tmp_path, "brightness")
-    deployable = protocol("paper-fpr5")
-    (missing,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), deployable).results
-    assert missing.status == "failed" and "run it with this --protocol once" in missing.error
-    Brightness.scored.clear()
-    (result,) = do_run(tmp_path, "brightness", chosen_protocol=deployable)
-    assert Brightness.scored == ["validation-0", "validation-1"]
-    values = [case.image.sum(axis=0)[case.brain_mask] for case in workplace.validation]
-    (threshold,) = {case.threshold for case in result.cases}
-    assert threshold == pytest.approx(np.quantile(np.concatenate(values), 0.95), abs=1e-3)
-    assert (result.oracle, result.status) == (False, "finished")
-    (again,) = evaluate_again(Bench(Workspace(tmp_path), Reporter()), deployable).results
-    assert again.metrics == result.metrics
-
-
-def test_the_best_threshold_for_the_dataset_is_one_and_an_upper_bound(tmp_path):
-    (result,) = do_run(tmp_path, "brightness", chosen_protocol=protocol("paper-dataset-oracle"))
-    assert len({case.threshold for case in result.cases}) == 1 and result.oracle
-    assert result.status == "finished" and result.n == 3
-
-
-def test_results_of_an_older_protocol_of_that_name_are_replaced(tmp_path):
-    do_run(tmp_path, "brightness")
-    (newer,) = do_run(tmp_path, "brightness", chosen_protocol=replace(PAPER, version=2, dilate=False))
-    (fresh,) = do_run(tmp_path / "fresh", "brightness", chosen_protocol=replace(PAPER, version=2, dilate=False))
-    assert newer.metrics == fresh.metrics
-
-
-def test_evaluating_nothing_says_what_to_do(tmp_path):
-    with pytest.raises(BenchError, match="`bench run` first"):
-        evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER)
-
-
-def test_evaluating_changed_data_is_refused(tmp_path, workplace, monkeypatch):
-    do_run(tmp_path, "brightness")
-    monkeypatch.setattr(
-        bench.runs.datasets,
-        "load_dataset",
-        lambda settings, cache_folder: replace(workplace, fingerprint="changed" * 4),
-    )
-    with pytest.raises(BenchError, match="has changed: run again"):
-        evaluate_again(Bench(Workspace(tmp_path), Reporter()), PAPER)
-
-
 def test_fit_keeps_trained_parts_and_reports_failures(tmp_path):
     place = Bench(Workspace(tmp_path), Reporter())
     fits = fit_methods(place, Choice(("zscore", "never-fits"), device="cpu"), phantom.Settings())
@@ -374,27 +246,6 @@ def test_a_damaged_record_is_made_anew_from_its_maps(tmp_path):
     (said,) = (line for line in messages.lines if "was damaged and is made anew from 3 maps" in line)
     assert "scoring 1 of them took is not known" in said
     assert record.with_name("runtime.json.damaged").exists()
-
-
-def test_evaluating_goes_on_past_a_changed_dataset_and_a_damaged_record(tmp_path, workplace, monkeypatch):
-    do_run(tmp_path, "brightness", "zscore")
-    changed = replace(workplace, name="other", fingerprint="f" * 64)
-    monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: changed)
-    do_run(tmp_path, "brightness")
-    (record,) = tmp_path.glob("runs/tiny-*/zscore-*/runtime.json")
-    record.write_text("")
-    monkeypatch.setattr(bench.runs.datasets, "load_dataset", lambda settings, cache_folder: workplace)
-    place = Bench(Workspace(tmp_path), Reporter())
-    again = evaluate_again(place, protocol("authors-code"))
-    assert [(run.dataset, run.method, run.n) for run in again.results] == [("tiny", "brightness", 3)]
-    assert ["other-ffffffff has changed" in why for why in again.left_out] == [True, False]
-    assert "zscore" in again.left_out[1] and "runtime.json is damaged" in again.left_out[1]
-    chosen = evaluate_again(
-        place, PAPER, Which(dataset="tiny", fingerprint=workplace.fingerprint[:4], methods=("brightness",))
-    )
-    assert len(chosen.results) == 1 and not chosen.left_out
-    with pytest.raises(BenchError, match="other-ffffffff has changed"):
-        evaluate_again(place, PAPER, Which(dataset="other"))
 
 
 def test_times_of_shipped_parts_are_told_apart(tmp_path, workplace):

@@ -14,23 +14,16 @@ from bench.runs.mlflow_run import experiment_name
 from bench.runs.mlflow_store import MlflowStore
 from bench.runs.tracking import Tracker
 from bench.runs.workspace import RunLayout, Workspace
+from tests.made_runs import make_run
 
 
-def make_run(**changes: object) -> RunResult:
+def zscore_run(**changes: object) -> RunResult:
     values: dict[str, object] = {
         "key": "key-1",
-        "dataset": "phantom",
-        "dataset_fingerprint": "0123456789abcdef",
-        "method": "zscore",
-        "title": "z-score",
         "config": {"smoothing_mm": 2.0, "flow.note": "x" * 900, "nothing": None},
         "seed": 3,
-        "protocol": "paper@1",
-        "protocol_hash": "ffff",
-        "oracle": True,
-        "status": "finished",
         "of": 2,
-        "cases": [CaseResult(id="a", threshold=0.5, metrics={"tpr": 0.5}, runtime_s=1.0)],
+        "tpr": [0.5],
         "metrics": {
             "tpr": MetricSummary(mean=0.5, se=0.1, n=1),
             "ppv": MetricSummary(mean=None, se=None, n=0),
@@ -38,9 +31,8 @@ def make_run(**changes: object) -> RunResult:
         "fit_s": 2.0,
         "git_commit": "abc",
         "device": "cpu",
-        "created": "2026-01-02T03:04:05+00:00",
     }
-    return RunResult.model_validate({**values, **changes})
+    return make_run("zscore", **{**values, **changes})
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +65,7 @@ def log(run: RunResult, workspace: Workspace, folder: RunLayout | None = None) -
 
 def kept_run(workspace: Workspace, key: str) -> tuple[RunResult, RunLayout]:
     """A run whose result lies in the workspace."""
-    run, folder = make_run(key=key), RunLayout(workspace.runs / "phantom-01234567" / f"zscore-{key}")
+    run, folder = zscore_run(key=key), RunLayout(workspace.runs / "phantom-01234567" / f"zscore-{key}")
     save_result(folder.results("paper").run_file, run)
     return run, folder
 
@@ -85,7 +77,7 @@ def stored(workspace: Workspace, run: RunResult) -> list:
 
 
 def test_a_run_is_logged_with_params_metrics_tags_and_artifacts(workspace: Workspace) -> None:
-    run = make_run()
+    run = zscore_run()
     folder = RunLayout(workspace.runs / "d" / "m")
     save_result(folder.results("paper").run_file, run)
 
@@ -105,7 +97,7 @@ def test_a_run_is_logged_with_params_metrics_tags_and_artifacts(workspace: Works
     assert logged.data.tags["device"] == "cpu"
     client = MlflowClient(tracking_uri=MlflowStore.of(workspace).uri)
     paths = {file.path for file in client.list_artifacts(logged.info.run_id)}
-    assert paths == {"cases.csv", "run.json", "config.json", "table.md", "table.html", "figures"}
+    assert paths == {"cases.csv", "run.json", "config.json", "table.md", "table.html", "report.html", "figures"}
     assert [file.path for file in client.list_artifacts(logged.info.run_id, "figures")] == ["figures/metrics.png"]
     experiment = client.get_experiment(logged.info.experiment_id)
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
@@ -118,8 +110,8 @@ def test_a_run_is_logged_with_params_metrics_tags_and_artifacts(workspace: Works
 
 
 def test_the_same_run_again_updates_and_does_not_duplicate(workspace: Workspace) -> None:
-    run = make_run(key="key-2")
-    again = make_run(
+    run = zscore_run(key="key-2")
+    again = zscore_run(
         key="key-2",
         created="2026-01-02T04:00:00+00:00",
         metrics={"tpr": MetricSummary(mean=0.75, se=0.2, n=2)},
@@ -131,20 +123,20 @@ def test_the_same_run_again_updates_and_does_not_duplicate(workspace: Workspace)
 
 
 def test_a_failed_run_is_failed_and_finishes_when_repeated(workspace: Workspace) -> None:
-    failed = make_run(key="key-3", status="failed", error="no weights", cases=[], metrics={})
+    failed = zscore_run(key="key-3", status="failed", error="no weights", cases=[], metrics={})
     assert log(failed, workspace) == []
     (logged,) = stored(workspace, failed)
     assert logged.info.status == "FAILED"
     assert logged.data.tags["error"] == "no weights"
 
-    assert log(make_run(key="key-3", created="2026-01-02T05:00:00+00:00"), workspace) == []
+    assert log(zscore_run(key="key-3", created="2026-01-02T05:00:00+00:00"), workspace) == []
     (logged,) = stored(workspace, failed)
     assert logged.info.status == "FINISHED"
     assert logged.data.tags["error"] == ""
 
 
 def test_more_params_than_one_request_takes(workspace: Workspace) -> None:
-    run = make_run(key="key-4", config={f"flow.setting{i}": i for i in range(130)})
+    run = zscore_run(key="key-4", config={f"flow.setting{i}": i for i in range(130)})
     assert log(run, workspace) == []
     (logged,) = stored(workspace, run)
     assert len(logged.data.params) == 133
@@ -153,13 +145,13 @@ def test_more_params_than_one_request_takes(workspace: Workspace) -> None:
 def test_subjects_stay_out_of_mlflow_unless_let_in(workspace: Workspace, tmp_path: Path) -> None:
     cases = [CaseResult(id=f"sub-{name}", threshold=0.5, metrics={"tpr": 0.5}) for name in ("ann", "anna")]
     told = {"failed_cases": {"sub-bob": "no file /home/me/sub-bob/T1w.nii"}, "error": "sub-bob has no T1w", "of": 3}
-    run = make_run(key="key-5", cases=cases, **told)
+    run = zscore_run(key="key-5", cases=cases, **told)
     client = MlflowClient(tracking_uri=MlflowStore.of(workspace).uri)
     for allowed in (False, True):
         Tracker(workspace, SilentReporter(), allowed).log(run, RunLayout(workspace.path))
         (logged,) = stored(workspace, run)
         texts = [str(logged.to_dictionary())]
-        for file in ("run.json", "cases.csv", "table.md", "table.html"):
+        for file in ("run.json", "cases.csv", "table.md", "table.html", "report.html"):
             downloaded = Path(client.download_artifacts(logged.info.run_id, file, str(tmp_path)))
             texts.append(downloaded.read_text(encoding="utf-8"))
         named = [name for name in ("sub-ann", "sub-anna", "sub-bob", "/home/me") if any(name in one for one in texts)]
@@ -170,8 +162,8 @@ def test_subjects_stay_out_of_mlflow_unless_let_in(workspace: Workspace, tmp_pat
 def test_seeds_are_children_of_one_run_with_their_means(workspace: Workspace) -> None:
     for seed, mean in ((0, 0.25), (1, 0.75)):
         metrics = {"tpr": MetricSummary(mean=mean, se=0.1, n=1)}
-        assert log(make_run(key=f"seeds-{seed}", seed=seed, config={"seeds": 1}, metrics=metrics), workspace) == []
-    children = [stored(workspace, make_run(key=f"seeds-{seed}"))[0] for seed in (0, 1)]
+        assert log(zscore_run(key=f"seeds-{seed}", seed=seed, config={"seeds": 1}, metrics=metrics), workspace) == []
+    children = [stored(workspace, zscore_run(key=f"seeds-{seed}"))[0] for seed in (0, 1)]
     (parent_id,) = {child.data.tags["mlflow.parentRunId"] for child in children}
     parent = MlflowClient(tracking_uri=MlflowStore.of(workspace).uri).get_run(parent_id)
     assert parent.info.run_name == "zscore seeds" and parent.data.metrics == {"tpr_mean": 0.5}
@@ -188,7 +180,7 @@ def test_curves_of_trained_parts_have_steps(workspace: Workspace) -> None:
     place = workspace.trained_parts / "score-model-k"
     place.mkdir(parents=True)
     (place / "card.json").write_text(json.dumps(card), encoding="utf-8")
-    run = make_run(key="key-6", config={"score_model.width": 8})
+    run = zscore_run(key="key-6", config={"score_model.width": 8})
     assert log(run, workspace) == []
     (logged,) = stored(workspace, run)
     client = MlflowClient(tracking_uri=MlflowStore.of(workspace).uri)
@@ -200,7 +192,7 @@ def test_curves_of_trained_parts_have_steps(workspace: Workspace) -> None:
 def test_an_experiment_of_an_earlier_version_is_renamed(workspace: Workspace) -> None:
     client = MlflowClient(tracking_uri=MlflowStore.of(workspace).uri)
     earlier = client.create_experiment("phantom-89abcdef / paper@1", workspace.mlflow_artifacts.as_uri())
-    assert log(make_run(key="key-7", dataset_fingerprint="89abcdef" * 2), workspace) == []
+    assert log(zscore_run(key="key-7", dataset_fingerprint="89abcdef" * 2), workspace) == []
     assert client.get_experiment(earlier).name == "phantom-89abcdef paper@1"
 
 
@@ -212,7 +204,7 @@ def test_artifacts_never_go_into_the_folder_that_a_command_is_typed_in(
     client = MlflowClient(tracking_uri=MlflowStore.of(workspace).uri)
     earlier = client.create_experiment("phantom-89abcdef / paper@1")
     assert "://" not in client.get_experiment(earlier).artifact_location
-    assert log(make_run(key="key-7", dataset_fingerprint="89abcdef" * 2), workspace) == []
+    assert log(zscore_run(key="key-7", dataset_fingerprint="89abcdef" * 2), workspace) == []
     assert client.get_experiment(earlier).name == "phantom-89abcdef / paper@1"
     assert client.get_experiment_by_name("phantom-89abcdef paper@1") is not None
     assert not (tmp_path / "mlruns").exists()

@@ -1,11 +1,14 @@
 """The loop that trains every network: it says when it diverges, and averages as written down."""
 
 import copy
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from bench.errors import BenchError
@@ -14,7 +17,7 @@ from methods.diffusion.score_model import ScoreModel
 from methods.msma.patch_density import PatchDensity
 from methods.parts.autoencoder import Autoencoder
 from methods.parts.denoiser import Denoiser
-from methods.parts.training import one_cycle
+from methods.parts.training import Training, one_cycle
 from methods.parts.training_loop import CHECKPOINT, run_training
 from methods.parts.training_state import update_average
 from tests.methods.parts.trainings import (
@@ -73,7 +76,7 @@ def test_a_figure_that_is_not_finite_in_the_end_is_divergence(error: float, keep
         run_training(toy(validate=lambda averaged: {"error": error}, keep_lowest=keep_lowest), context)
     errors = iter([error, 1.0, 3.0, 2.0])  # batch statistics of the first steps may be wild
     recovered = toy(validate=lambda averaged: {"error": next(errors)}, keep_lowest=keep_lowest)
-    assert run_training(recovered, context).figures == {"error": 1.0 if keep_lowest else 2.0}
+    assert run_training(recovered, context).figures["error"] == (1.0 if keep_lowest else 2.0)
 
 
 @pytest.mark.usefixtures("checkpoint_every_step")
@@ -94,11 +97,34 @@ def test_the_weights_of_the_lowest_figure_are_kept(killed_after: int | None, tmp
         with pytest.raises(KeyboardInterrupt):
             attempt(Recording(killed_after))
     network, figures = attempt(SilentReporter())
-    assert figures == {"error": 1.0}
+    assert figures["error"] == 1.0
+    assert [figures[f"validation at step {step}"] for step in (5, 10, 15, 20)] == [3.0, 1.0, 2.0, 4.0]
     assert same(dict(network.state_dict()), seen[1])
     assert not same(seen[1], seen[3])
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+@pytest.mark.usefixtures("checkpoint_every_step")
+@pytest.mark.parametrize("killed_after", [None, 7])
+def test_the_mean_loss_of_each_tenth_is_kept(killed_after: int | None, tmp_path: Path) -> None:
+    """The loss is the step's number, so that the means of 1 and 2, 3 and 4, ... are known."""
+
+    def counting() -> Training:
+        plain = toy()
+        numbers = iter(range(resumed_at + 1, 21))
+        return replace(plain, loss=lambda call, examples: plain.loss(call, examples) * 0 + next(numbers))
+
+    resumed_at = 0
+    if killed_after is not None:
+        with pytest.raises(KeyboardInterrupt):
+            run_training(counting(), make_context(tmp_path, Recording(killed_after), tmp_path))
+        with safe_open(tmp_path / CHECKPOINT, framework="pt") as file:
+            resumed_at = json.loads(file.metadata()["numbers"])["step"]
+        assert 0 < resumed_at < 20
+    figures = run_training(counting(), make_context(tmp_path, SilentReporter(), tmp_path)).figures
+    losses = {name: value for name, value in figures.items() if name.startswith("loss")}
+    assert losses == {f"loss at step {step}": step - 0.5 for step in range(2, 21, 2)}
 
 
 def test_the_average_is_exponential_and_takes_buffers_as_they_are() -> None:
