@@ -133,14 +133,19 @@ def _differences(run: RunResult, siblings: Sequence[RunResult]) -> dict[str, str
     own = _settings(run)
     keys = sorted({key for sibling in siblings for key in _settings(sibling)})
     differing = [k for k in keys if any(_settings(s).get(k, _ABSENT) != own.get(k, _ABSENT) for s in siblings)]
-    return {key: _text(own.get(key, _ABSENT)) for key in differing}
+    return {key: _text(own[key]) if key in own else _left_out(key) for key in differing}
 
 
 _ABSENT = object()
 
 
+def _left_out(key: str) -> str:
+    """A config leaves out settings that came later, while they have their default; others hold what is not there."""
+    return "none" if key in ("external", "url") else "default"
+
+
 def _text(value: object) -> str:
-    if value is _ABSENT or value is None:
+    if value is None:
         return "none"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
