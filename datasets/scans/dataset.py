@@ -20,7 +20,7 @@ from datasets.lesions.checking import check_lesions
 from datasets.lesions.enhancement import enhanced_case
 from datasets.lesions.generator import simulate_lesions
 from datasets.lesions.identity import lesion_identity
-from datasets.lesions.settings import LesionSettings, described
+from datasets.lesions.settings import described
 from datasets.preparing import preparation
 from datasets.preparing.preparation import Frame
 from datasets.scans import reading
@@ -84,10 +84,12 @@ def scans_dataset(
         "folder": " to learn from, test: ".join(str(each.root) for each in folders),
         "subjects": ", ".join(f"{len(subjects)} {split}" for split, subjects in splits.items()),
         "split": f"named in {folders[0].table.name}" if folders[0].splits else f"80/10/10, seed {settings.seed}",
-        "test cases": test_description(kinds, settings.lesions),
+        "test cases": test_description(kinds),
         "channels": ", ".join(channels) + left_out,
         "box": f"{' x '.join(map(str, frame.shape))} voxels of 2 mm, {shared}",
     }
+    if simulated:
+        description["lesions"] = described(settings.lesions)
     if aligned:
         description["aligned"] = aligned_description(settings.align, aligned)
     return Dataset(
@@ -207,14 +209,13 @@ def first_problem(set_aside: Sequence[SetAside]) -> str:
     return f"; {len(set_aside)} set aside, the first: {set_aside[0].reason}" if set_aside else "."
 
 
-def test_description(kinds: Sequence[Kind], settings: LesionSettings) -> str:
+def test_description(kinds: Sequence[Kind]) -> str:
     """How many test cases there are of each kind."""
     parts = []
     if real := kinds.count("real lesions"):
         parts.append(f"{real} with real lesion masks")
     if simulated := kinds.count("simulated lesions"):
-        lesions_in = "" if settings.lesion_set.healthy else f" with lesions ({described(settings)})"
-        parts.append(f"{simulated} healthy {'one' if simulated == 1 else 'ones'}{lesions_in}")
+        parts.append(f"{simulated} healthy {'one' if simulated == 1 else 'ones'}")
     return " and ".join(parts)
 
 

@@ -136,7 +136,8 @@ def test_labelled_subjects_are_test_cases_beside_simulated_ones(cohort, load, si
     assert (len(dataset.train), len(dataset.validation)) == (8, 1)
     assert dataset.test_ids[-1] == "sub-ms"
     assert [int(case.lesion_mask.sum()) for case in dataset.test] == [3, 27]
-    assert dataset.description["test cases"].startswith("1 with real lesion masks and 1 healthy")
+    assert dataset.description["test cases"] == "1 with real lesion masks and 1 healthy one"
+    assert dataset.description["lesions"].startswith("simulated, set paper, ")
 
 
 def test_a_real_lesion_mask_keeps_its_place(cohort, load):

@@ -204,7 +204,7 @@ def test_another_generator_has_fingerprints_of_its_own(scratch_package, scans, t
     assert ours.training_fingerprint == theirs.training_fingerprint and ours.fingerprint != theirs.fingerprint
     simulated, real = ours.test[0], ours.test[-1]
     assert real.id == "sub-06" and simulated.lesion_mask.sum() in (62, 63)  # 0.5 ml
-    assert "by my-lesions" in ours.description["test cases"]
+    assert "by my-lesions" in ours.description["lesions"]
     assert set(LESION_GENERATORS.all()) == {"mslesionsimulator", "my-lesions"}
 
 
