@@ -25,6 +25,7 @@ from bench.files import write_text
 from bench.interface import type_arguments
 from bench.runs.shipped import CARD, WEIGHTS, shipped_folder
 from bench.temporary import TRAINING, temporary_path
+from leaderboard.sharing import without_folders
 
 
 class Card(BaseModel):
@@ -242,7 +243,9 @@ def _half(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _command() -> str:
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """The command as typed, but for the folders of absolute paths: a card goes with its part to other people."""
+    program = Path(sys.argv[0]).name
+    return " ".join(without_folders(word) for word in ("bench" if program == "__main__.py" else program, *sys.argv[1:]))
 
 
 def machine(device: str) -> str:

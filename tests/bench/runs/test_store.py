@@ -217,6 +217,22 @@ def test_the_shipped_cards_are_cards():
         assert '"figures"' in path.read_text()
 
 
+def test_the_command_on_a_card_names_no_folder_of_the_user(tmp_path, monkeypatch):
+    typed = [
+        "/home/me/bench/__main__.py",
+        "fit",
+        "--root",
+        "/home/me/scans",
+        "--workspace=/data/lab/ws",
+        "--set",
+        "a=0.5",
+    ]
+    monkeypatch.setattr("sys.argv", typed)
+    part = fitted(Store(tmp_path, shipped=None))
+    card = json.loads((part.folder / "card.json").read_text())
+    assert card["command"] == "bench fit --root scans --workspace=ws --set a=0.5"
+
+
 def test_a_part_that_another_command_trains_is_waited_for(tmp_path):
     store, started, go_on = Store(tmp_path, shipped=None), Event(), Event()
 
