@@ -2,6 +2,7 @@
 
     python benchmarks/choose_settings.py restoration [--preset cpu] [--cases 4] [--lesions paper] [--threads N]
                                                 [--changes 'KEY=VALUE ...' ...] [--workspace .bench]
+                                                [--dataset bids --root DIR --atlas DIR]
 
 Each row is the preset's config with the changes named. Test cases are never loaded. Components come from the
 workspace's store or the shipped weights, and are trained where neither has them.
@@ -56,6 +57,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("method", choices=sorted(CANDIDATES))
     parser.add_argument("--dataset", default="phantom")
+    parser.add_argument("--root", type=Path, help="folder of scans, for --dataset bids")
+    parser.add_argument("--atlas", type=Path, help="folder of lesion masks SIZECLASS/N.nii.gz; without it, made shapes")
     parser.add_argument("--preset", default="cpu")
     parser.add_argument("--changes", nargs="*", metavar="'KEY=VALUE ...'", help="these instead of the ones listed here")
     parser.add_argument("--lesions", default="paper", choices=("paper", "plain", "soft"))
@@ -64,9 +67,8 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, default=Path(".bench"))
     chosen = parser.parse_args()
     set_up_processor(chosen.threads)  # as `bench run` does
-    settings = dataset_settings(
-        chosen.dataset, {"cohort_size": SIZE_OF_PRESET[chosen.preset], "lesions": {"set": chosen.lesions}}
-    )
+    data = {"cohort_size": SIZE_OF_PRESET[chosen.preset]} if chosen.root is None else {"root": chosen.root}
+    settings = dataset_settings(chosen.dataset, data | {"lesions": {"set": chosen.lesions, "atlas": chosen.atlas}})
     dataset = load_dataset(settings, chosen.workspace / "datasets")
     cases = [dataset.validation_lesions[i] for i in range(min(chosen.cases, len(dataset.validation_lesions)))]
     detector_class = method(chosen.method)
