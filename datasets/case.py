@@ -58,3 +58,12 @@ class Case:
 
 
 Cases: TypeAlias = Sequence[Case]
+
+
+def depth_below_surface_mm(brain_mask: BoolArray, spacing_mm: tuple[float, ...]) -> FloatArray:
+    """(X, Y, Z) distance from each brain voxel's centre to that of the nearest one outside the brain; 0 outside."""
+    from scipy import ndimage
+
+    padded = np.pad(brain_mask, 1)  # a brain that touches the volume's edge ends there
+    depth: FloatArray = ndimage.distance_transform_edt(padded, sampling=spacing_mm)[1:-1, 1:-1, 1:-1]
+    return depth

@@ -15,7 +15,7 @@ from bench.blur import blurred_inside
 from bench.errors import BenchError
 from bench.seeds import numpy_generator
 from datasets.cache import ChangedCases
-from datasets.case import BoolArray, Case, FloatArray
+from datasets.case import BoolArray, Case, FloatArray, depth_below_surface_mm
 from datasets.dataset import Dataset
 from datasets.fingerprint import fingerprint
 from datasets.preparing.preparation import PERCENTILES
@@ -122,11 +122,7 @@ def shifted_case(case: Case, shift: Shift, seed: int) -> Case:
 
 def tighter_case(case: Case, depth_mm: float) -> Case:
     """The case with a mask, of brain and lesions, of the voxels deeper below the brain's surface than this."""
-    from scipy import ndimage
-
-    padded = np.pad(case.brain_mask, 1)  # a brain that touches the volume's edge ends there
-    depth = ndimage.distance_transform_edt(padded, sampling=case.spacing_mm)[1:-1, 1:-1, 1:-1]
-    mask = depth > depth_mm
+    mask = depth_below_surface_mm(case.brain_mask, case.spacing_mm) > depth_mm
     if not mask.any():
         raise BenchError(f"{case.id}: no brain is deeper than {depth_mm:g} mm; ask --shift mask for less.")
     lesions = None if case.lesion_mask is None else case.lesion_mask & mask

@@ -9,10 +9,9 @@ from typing import NamedTuple, Self
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 
-from datasets.case import BoolArray, Case
+from datasets.case import BoolArray, Case, depth_below_surface_mm
 
 LAYERS_MM = (3.0, 5.0, 7.0, 11.0, 19.0)  # depths that part the layers of a brain
 SMALLEST_LAYER = 100  # voxels; of fewer, the whole brain's moments are safer
@@ -51,8 +50,7 @@ class CaseMoments(NamedTuple):
 
 def depth_layers(brain_mask: BoolArray, spacing_mm: tuple[float, ...]) -> Tensor:
     """(N,) which layer each voxel of the mask lies in, 0 at the surface; depth is that of its centre."""
-    padded = np.pad(brain_mask, 1)  # a brain that touches the volume's edge ends there
-    depth_mm = ndimage.distance_transform_edt(padded, sampling=spacing_mm)[1:-1, 1:-1, 1:-1][brain_mask]
+    depth_mm = depth_below_surface_mm(brain_mask, spacing_mm)[brain_mask]
     return torch.from_numpy(np.digitize(depth_mm, LAYERS_MM))
 
 
