@@ -1,8 +1,8 @@
 """Try settings of a method on validation cases with simulated lesions, and print a table of what they give.
 
-    python benchmarks/choose_settings.py restoration [--preset cpu] [--cases 4] [--lesions paper] [--threads N]
-                                                [--changes 'KEY=VALUE ...' ...] [--workspace .bench]
-                                                [--dataset bids --root DIR --atlas DIR]
+    python -m benchmarks.choose_settings restoration [--preset cpu] [--cases 4] [--lesions paper] [--threads N]
+                                                   [--changes 'KEY=VALUE ...' ...] [--workspace .bench]
+                                                   [--dataset bids --root DIR --atlas DIR]
 
 Each row is the preset's config with the changes named. Test cases are never loaded. Components come from the
 workspace's store or the shipped weights, and are trained where neither has them.
@@ -10,7 +10,6 @@ workspace's store or the shipped weights, and are trained where neither has them
 
 import argparse
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -23,11 +22,7 @@ from bench.runs.choice import ChosenMethod
 from bench.runs.presets import resolve
 from bench.runs.scoring import fitted_detector
 from bench.runs.store import Store
-from datasets.load import load_dataset
-from datasets.settings import SIZE_OF_PRESET
-from datasets.sources import dataset_settings
-from metrics.evaluate import evaluate_case
-from metrics.protocol import protocol
+from benchmarks.validation_cases import LESION_SETS, add_data_options, chosen_dataset, metrics_of
 
 CANDIDATES = {
     "spatial-msma": [
@@ -50,26 +45,17 @@ CANDIDATES = {
     "patchcore": ["", "healthy_cases=0", "memory.levels=[0,1]", "memory.levels=[1]", "memory.sigma=0.6"],
 }
 SMOOTHING_MM = (0.0, 2.0, 4.0)
-METRICS = ("hd99_vox", "msd_vox", "tpr", "ppv", "average_precision")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("method", choices=sorted(CANDIDATES))
-    parser.add_argument("--dataset", default="phantom")
-    parser.add_argument("--root", type=Path, help="folder of scans, for --dataset bids")
-    parser.add_argument("--atlas", type=Path, help="folder of lesion masks SIZECLASS/N.nii.gz; without it, made shapes")
-    parser.add_argument("--preset", default="cpu")
+    add_data_options(parser, cases=4)
     parser.add_argument("--changes", nargs="*", metavar="'KEY=VALUE ...'", help="these instead of the ones listed here")
-    parser.add_argument("--lesions", default="paper", choices=("paper", "plain", "soft"))
-    parser.add_argument("--cases", type=int, default=4)
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--workspace", type=Path, default=Path(".bench"))
+    parser.add_argument("--lesions", default="paper", choices=LESION_SETS)
     chosen = parser.parse_args()
     set_up_processor(chosen.threads)  # as `bench run` does
-    data = {"cohort_size": SIZE_OF_PRESET[chosen.preset]} if chosen.root is None else {"root": chosen.root}
-    settings = dataset_settings(chosen.dataset, data | {"lesions": {"set": chosen.lesions, "atlas": chosen.atlas}})
-    dataset = load_dataset(settings, chosen.workspace / "datasets")
+    dataset = chosen_dataset(chosen, chosen.lesions)
     cases = [dataset.validation_lesions[i] for i in range(min(chosen.cases, len(dataset.validation_lesions)))]
     detector_class = method(chosen.method)
     store = Store(chosen.workspace / "components")
@@ -95,17 +81,15 @@ def main() -> None:
 
 
 def mean_metrics(maps: list[FloatArray], cases: list[Case], smoothing_mm: float) -> list[float]:
-    """Means over cases under the paper's protocol; a metric that is not defined for a case counts as NaN."""
-    rows = []
-    for anomaly_map, case in zip(maps, cases, strict=True):
-        assert case.lesion_mask is not None
+    """Means over cases of the maps, blurred inside the brain."""
+
+    def blurred(values: FloatArray, case: Case) -> FloatArray:
         brain = case.brain_mask.astype(np.float32)
-        values = np.where(case.brain_mask, anomaly_map, 0)
-        if smoothing_mm > 0:
-            values = blurred_inside(values, brain, smoothing_mm / np.array(case.spacing_mm)) * brain
-        found = evaluate_case(values, case.lesion_mask, case.brain_mask, case.spacing_mm, protocol("paper"))
-        rows.append([np.nan if (value := found.metrics[name]) is None else value for name in METRICS])
-    return [float(value) for value in np.mean(np.array(rows, dtype=float), axis=0)]
+        return blurred_inside(values * brain, brain, smoothing_mm / np.array(case.spacing_mm))
+
+    if smoothing_mm > 0:
+        maps = [blurred(*pair) for pair in zip(maps, cases, strict=True)]
+    return [float(value) for value in np.mean(metrics_of(maps, cases), axis=0)]
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ trained on.
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,20 +31,15 @@ from bench.runs.choice import chosen_device
 from bench.runs.presets import resolve
 from bench.runs.store import CARD, WEIGHTS, Store
 from bench.seeds import derived_seed
+from benchmarks.validation_cases import LESION_SETS, METRICS, add_data_options, chosen_dataset, metrics_of
 from datasets.case import Case, Cases, FloatArray
 from datasets.dataset import Dataset
-from datasets.load import load_dataset
-from datasets.settings import SIZE_OF_PRESET
-from datasets.sources import dataset_settings
 from methods.diffusion.config import ScoreModelConfig
 from methods.diffusion.score_model import ScoreModel
 from methods.msma.conditional import ConditionalDensity, Patches, train_density
 from methods.msma.config import PatchDensityConfig
 from methods.msma.patch_density import Moments, PatchDensity, local_moments, summary
-from metrics.evaluate import evaluate_case
-from metrics.protocol import protocol
 
-METRICS = ("average_precision", "hd99_vox", "msd_vox", "tpr", "ppv")
 ROWS: dict[str, dict[str, Any]] = {  # name -> settings of the patch density beside the preset's
     "norm": {"features": "norm"},
     "mean": {"features": "mean", "mean_sizes": [3]},
@@ -52,6 +47,7 @@ ROWS: dict[str, dict[str, Any]] = {  # name -> settings of the patch density bes
     "means 1 3 5": {"features": "mean", "mean_sizes": [1, 3, 5]},
     "means 3 5 9": {"features": "mean", "mean_sizes": [3, 5, 9]},
     "norm+mean": {"features": "norm+mean", "mean_sizes": [3]},
+    "norm+mean apart": {"features": "norm+mean", "mean_sizes": [3], "kinds": "apart"},
     "norm+means 3 5": {"features": "norm+mean", "mean_sizes": [3, 5]},
 }
 
@@ -60,14 +56,7 @@ def main() -> None:
     chosen = arguments()
     set_up_processor(chosen.threads)
     device = chosen_device(chosen.device)
-    data = {"cohort_size": SIZE_OF_PRESET[chosen.preset]} if chosen.root is None else {"root": chosen.root}
-    datasets = {
-        lesions: load_dataset(
-            dataset_settings(chosen.dataset, data | {"lesions": {"set": lesions, "atlas": chosen.atlas}}),
-            chosen.workspace / "datasets",
-        )
-        for lesions in chosen.lesions
-    }
+    datasets = {lesions: chosen_dataset(chosen, lesions) for lesions in chosen.lesions}
     dataset = datasets[chosen.lesions[0]]
     name = "spatial-msma"
     config = resolve({name: method(name)}, chosen.preset, None, chosen.set, [name])[name]
@@ -106,12 +95,8 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", default="phantom")
-    parser.add_argument("--root", type=Path, help="folder of scans, for --dataset bids")
-    parser.add_argument("--preset", default="cpu")
-    parser.add_argument("--lesions", nargs="+", default=["paper", "soft"], choices=("paper", "plain", "soft"))
-    parser.add_argument("--atlas", type=Path, help="folder of lesion masks SIZECLASS/N.nii.gz; without it, made shapes")
-    parser.add_argument("--cases", type=int, default=12, help="validation cases")
+    add_data_options(parser, cases=12)
+    parser.add_argument("--lesions", nargs="+", default=["paper", "soft"], choices=LESION_SETS)
     parser.add_argument("--train-cases", type=int, help="only the first training cases")
     parser.add_argument("--score-model", type=Path, help="folder with weights and card of a score model")
     parser.add_argument("--rows", nargs="+", choices=sorted(ROWS), help="only these")
@@ -119,8 +104,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--draws", nargs="+", type=int, default=[0, 2], help="noise draws to try")
     parser.add_argument("--set", nargs="*", default=[], help="settings, as patches.highest_sigma=1.6")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--workspace", type=Path, default=Path(".bench"))
     parser.add_argument("--json", type=Path, help="keep every case's numbers here")
     return parser.parse_args()
 
@@ -261,20 +244,6 @@ def with_added(values: FloatArray, case: Case, added: FloatArray) -> FloatArray:
     out = values.copy()
     out[case.brain_mask] += added
     return out
-
-
-def metrics_of(maps: Sequence[FloatArray], cases: Sequence[Case]) -> list[list[float]]:
-    """Each case's metrics under the protocol `paper`; what is not defined for a case counts as NaN."""
-
-    def row(index: int) -> list[float]:
-        case = cases[index]
-        assert case.lesion_mask is not None
-        values = np.where(case.brain_mask, maps[index], maps[index].min())
-        found = evaluate_case(values, case.lesion_mask, case.brain_mask, case.spacing_mm, protocol("paper"))
-        return [np.nan if (value := found.metrics[name]) is None else value for name in METRICS]
-
-    with case_pool() as pool:
-        return list(pool.map(row, range(len(maps))))
 
 
 if __name__ == "__main__":

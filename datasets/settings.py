@@ -33,7 +33,7 @@ class LesionedSettings(DatasetSettings):
     cases: int | None = Field(None, ge=1, description="only the first N test cases; None for all")
     shift: Annotated[str, AfterValidator(shift_text)] | None = Field(
         None,
-        description="change test images as another scanner would: contrast, noise, blur, bias or mask, or KIND=AMOUNT",
+        description="change test images as another scanner would: a kind, or KIND=AMOUNT",
     )
     harmonise: bool = Field(False, description="bring the grey values of test images to those of training images")
 

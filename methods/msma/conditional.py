@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import ConstantLR
 from bench.component import FitContext
 from methods.msma.config import PatchDensityConfig
 from methods.msma.embedding import GlobalEmbedding, Shape
-from methods.msma.flow import conditional_flow
+from methods.msma.flow import KindsApart, conditional_flow
 from methods.msma.position import position_code
 from methods.parts.ahead import Examples, Prepare
 from methods.parts.compiling import translated
@@ -64,8 +64,8 @@ class ConditionalDensity(nn.Module):
         super().__init__()
         self.config = config
         context = 6 * (config.position_features // 6) + config.embedding_features
-        norms = len(config.are_norms(channels))
-        context += 2 * norms * config.image_summary
+        are_norms = config.are_norms(channels)
+        context += 2 * len(are_norms) * config.image_summary
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.embed = (
@@ -73,7 +73,11 @@ class ConditionalDensity(nn.Module):
                 if config.embedding_features
                 else None
             )
-            self.flow = conditional_flow(config, norms, context)
+            self.flow = (
+                KindsApart(config, are_norms, context)
+                if config.kinds == "apart"
+                else conditional_flow(config, len(are_norms), context)
+            )
 
     def image_features(self, patches: Patches, device: str) -> Tensor:
         """(features,) what is told of the whole image."""
@@ -92,7 +96,7 @@ class ConditionalDensity(nn.Module):
         """(N,) log-likelihoods. norms: (N, K); coordinates: (N, 3); image_features: (N, F) or (F,)."""
         place = position_code(coordinates, self.config.position_features)
         context = torch.cat([place, image_features.expand(len(place), -1)], dim=1)
-        out: Tensor = self.flow(context).log_prob(norms)
+        out: Tensor = self.flow(norms, context) if self.config.kinds == "apart" else self.flow(context).log_prob(norms)
         return out
 
     def log_likelihood(self, patches: Patches, device: str) -> Tensor:

@@ -24,7 +24,7 @@ class PatchDensityConfig(ComponentConfig):
     """Settings of the patch density. Each default says whose value it is."""
 
     added_later: ClassVar[frozenset[str]] = frozenset(
-        {"features", "mean_sizes", "noise_draws", "reading", "case_moments"}
+        {"features", "mean_sizes", "noise_draws", "reading", "case_moments", "kinds"}
     )
 
     noise_levels: int = Field(20, ge=1, le=200, description="how many noise levels (authors' code)")
@@ -60,6 +60,11 @@ class PatchDensityConfig(ComponentConfig):
     )
     density: Literal["flow", "gaussian"] = Field(
         "flow", description="flow (paper); gaussian: the ablation, one normal a voxel, of standardised norms"
+    )
+    kinds: Literal["joint", "apart"] = Field(
+        "joint",
+        description="joint: one flow over all features (paper); apart: one over norms and one over signed means, as if "
+        "one kind said nothing of the other: -log p adds up (the Gaussian takes all features apart)",
     )
     reading: Literal["likelihood", "standardised", "largest"] = Field(
         "likelihood",

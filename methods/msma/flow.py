@@ -69,6 +69,26 @@ class FixedMixture(zuko.mixtures.GMM):  # type: ignore[misc]
         return out
 
 
+class KindsApart(nn.Module):
+    """Norms and signed means each under a flow of their own, as if one kind said nothing of the other."""
+
+    def __init__(self, config: PatchDensityConfig, are_norms: list[bool], context: int) -> None:
+        super().__init__()
+        kinds = [[i for i, is_norm in enumerate(are_norms) if is_norm == kind] for kind in (True, False)]
+        kinds = [kind for kind in kinds if kind]
+        self.flows = nn.ModuleList(conditional_flow(config, len(kind), context) for kind in kinds)
+        for index, kind in enumerate(kinds):
+            self.register_buffer(f"kind_{index}", torch.tensor(kind), persistent=False)
+
+    def forward(self, features: Tensor, context: Tensor) -> Tensor:
+        """(N,) log p of features (N, K) given a context (N, C)."""
+        found = [
+            flow(context).log_prob(features.index_select(1, self.get_buffer(f"kind_{index}")))
+            for index, flow in enumerate(self.flows)
+        ]
+        return torch.stack(found).sum(dim=0)
+
+
 def conditional_flow(config: PatchDensityConfig, features: int, context: int) -> zuko.lazy.Flow:
     """A flow p(x | c) over (N, features) given (N, context).
 

@@ -1,18 +1,8 @@
 """Blurs inside a mask see nothing of what lies outside."""
 
 import numpy as np
-import pytest
 
 from bench.blur import blurred_inside
-
-SHAPE = (12, 10, 8)
-
-
-@pytest.fixture
-def inside():
-    mask = np.zeros(SHAPE, np.float32)
-    mask[2:10, 2:8, 1:7] = 1
-    return mask
 
 
 def test_a_blur_counts_what_is_inside_only(inside):
@@ -21,11 +11,11 @@ def test_a_blur_counts_what_is_inside_only(inside):
 
 
 def test_leading_axes_are_blurred_one_by_one(inside):
-    values = np.random.default_rng(0).random((2, 3, *SHAPE), dtype=np.float32)
+    values = np.random.default_rng(0).random((2, 3, *inside.shape), dtype=np.float32)
     together = blurred_inside(values, inside, (1.0, 2.0, 0.5))
     assert together.dtype == np.float32
     assert np.array_equal(together[1, 2], blurred_inside(values[1, 2], inside, (1.0, 2.0, 0.5)))
 
 
 def test_far_outside_values_fade(inside):
-    assert blurred_inside(np.ones(SHAPE, np.float32), inside, 0.5, least_weight=1e-3)[0, 0, 0] < 1e-2
+    assert blurred_inside(np.ones(inside.shape, np.float32), inside, 0.5, least_weight=1e-3)[0, 0, 0] < 1e-2

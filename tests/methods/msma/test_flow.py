@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from methods.msma.config import PatchDensityConfig
-from methods.msma.flow import conditional_flow
+from methods.msma.flow import KindsApart, conditional_flow
 
 
 def small_flow(features: int, context: int, **settings: object) -> torch.nn.Module:
@@ -77,3 +77,30 @@ def test_without_a_conditional_base_the_gaussians_are_the_same_everywhere() -> N
         base = small_flow(2, 1, conditional_base=conditional).base
         one, other = (base(context).log_prob(torch.zeros(2)) for context in contexts)
         assert torch.equal(one, other) != conditional
+
+
+def test_kinds_apart_add_up_and_say_nothing_of_each_other() -> None:
+    config = PatchDensityConfig(norms="standardised", blocks=1, hidden=8, residual_blocks=1, mixture=2)
+    torch.manual_seed(0)
+    apart = KindsApart(config, [True, False, True, False, False], context=1)
+    features, context = torch.randn(50, 5, generator=torch.Generator().manual_seed(1)), torch.ones(50, 1)
+    with torch.no_grad():
+        found = apart(features, context)
+        norms, means = (flow(context) for flow in apart.flows)
+        expected = norms.log_prob(features[:, [0, 2]]) + means.log_prob(features[:, [1, 3, 4]])
+        torch.testing.assert_close(found, expected)
+        other = features.clone()
+        other[:, [1, 3, 4]] += 1
+        change = apart(other, context) - found
+    torch.testing.assert_close(change, means.log_prob(other[:, [1, 3, 4]]) - means.log_prob(features[:, [1, 3, 4]]))
+
+
+def test_one_kind_apart_is_one_flow() -> None:
+    config = PatchDensityConfig(norms="standardised", blocks=1, hidden=8, residual_blocks=1, mixture=2)
+    torch.manual_seed(0)
+    joint = conditional_flow(config, 3, 1)
+    torch.manual_seed(0)
+    apart = KindsApart(config, [True] * 3, context=1)
+    features, context = torch.randn(20, 3, generator=torch.Generator().manual_seed(1)), torch.ones(20, 1)
+    with torch.no_grad():
+        torch.testing.assert_close(apart(features, context), joint(context).log_prob(features))

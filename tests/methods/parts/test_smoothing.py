@@ -1,17 +1,7 @@
-import numpy as np
 import pytest
 import torch
 
 from methods.parts.smoothing import grown, halved, local_mean
-
-SHAPE = (12, 10, 8)
-
-
-@pytest.fixture
-def inside():
-    mask = np.zeros(SHAPE, np.float32)
-    mask[2:10, 2:8, 1:7] = 1
-    return mask
 
 
 def test_the_prior_stands_in_where_no_case_was_seen(inside):
