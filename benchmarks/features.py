@@ -46,9 +46,9 @@ ROWS: dict[str, dict[str, Any]] = {  # name -> settings of the patch density bes
     "mean 5": {"features": "mean", "mean_sizes": [5]},
     "means 1 3 5": {"features": "mean", "mean_sizes": [1, 3, 5]},
     "means 3 5 9": {"features": "mean", "mean_sizes": [3, 5, 9]},
-    "norm+mean": {"features": "norm+mean", "mean_sizes": [3]},
+    "norm+mean": {"features": "norm+mean", "mean_sizes": [3], "kinds": "joint"},
     "norm+mean apart": {"features": "norm+mean", "mean_sizes": [3], "kinds": "apart"},
-    "norm+means 3 5": {"features": "norm+mean", "mean_sizes": [3, 5]},
+    "norm+means 3 5": {"features": "norm+mean", "mean_sizes": [3, 5], "kinds": "joint"},
 }
 
 
