@@ -70,11 +70,11 @@ def find_row(table: Table, wanted: str) -> Row:
     """The one row that `method` or `method:key=value,...` names."""
     method, _, settings = wanted.partition(":")
     pairs = set(settings.split(",")) if settings else set()
-    fitting = [
+    named = [row for row in table.rows if row.label == wanted]
+    fitting = named or [
         row
         for row in table.rows
-        if row.label == wanted
-        or (row.method == method and pairs <= {f"{key}={value}" for key, value in row.differences.items()})
+        if row.method == method and pairs <= {f"{key}={value}" for key, value in row.differences.items()}
     ]
     if len(fitting) == 1:
         return fitting[0]

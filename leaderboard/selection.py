@@ -56,7 +56,7 @@ NEWEST = BoardChoice()
 class Entry:
     """The runs behind one row: one method with one config, a run for every seed.
 
-    differences: the settings, as text, by which this entry differs from the others of its method.
+    differences: the settings, as text, by which this entry differs from most others of its method.
     """
 
     method: str
@@ -65,7 +65,7 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """The method's name, followed by `:key=value,...` where other entries of the method differ."""
+        """The method's name, followed by `:key=value,...` where most other entries of the method differ."""
         settings = ",".join(f"{key}={value}" for key, value in self.differences.items())
         return f"{self.method}:{settings}" if settings else self.method
 
@@ -130,10 +130,15 @@ def entry_identity(run: RunResult) -> str:
 
 
 def _differences(run: RunResult, siblings: Sequence[RunResult]) -> dict[str, str]:
+    """The settings that at most half of the siblings, the run among them, share with it: no two have the same."""
     own = _settings(run)
     keys = sorted({key for sibling in siblings for key in _settings(sibling)})
-    differing = [k for k in keys if any(_settings(s).get(k, _ABSENT) != own.get(k, _ABSENT) for s in siblings)]
-    return {key: _text(own[key]) if key in own else _left_out(key) for key in differing}
+
+    def is_rare(key: str) -> bool:
+        alike = sum(_settings(one).get(key, _ABSENT) == own.get(key, _ABSENT) for one in siblings)
+        return 2 * alike <= len(siblings)
+
+    return {key: _text(own[key]) if key in own else _left_out(key) for key in keys if is_rare(key)}
 
 
 _ABSENT = object()

@@ -87,3 +87,9 @@ def test_formats(make_run) -> None:
     assert "<td" in render_comparison(comparison, "html")
     with pytest.raises(BenchError, match="There is no format 'markdwon', did you mean 'markdown'"):
         render_comparison(comparison, "markdwon")
+
+
+def test_the_row_that_is_named_by_its_method_alone_is_found_by_it(make_run) -> None:
+    runs = [make_run("a", {"blur": blur, "k": k}, tpr=[0.9]) for blur, k in ((1, 3), (2, 3), (1, 5))]
+    table = build_table(runs, metrics=["tpr"])
+    assert compare(table, "a", "a:k=5").first.label == "a"

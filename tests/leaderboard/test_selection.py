@@ -1,6 +1,8 @@
 """Which runs meet in one table."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.errors import BenchError
 from leaderboard.selection import BoardChoice, case_values, choose_board, entries
@@ -75,3 +77,22 @@ def test_a_setting_that_only_one_run_has_is_a_difference(make_run) -> None:
 def test_case_values_average_seeds_and_keep_common_cases_only(make_run) -> None:
     runs = [make_run("zscore", tpr=[0.2, 0.4, 0.6], seed=0), make_run("zscore", tpr=[0.4, None], seed=1)]
     assert case_values(runs, "tpr") == {"sub-0": pytest.approx(0.3), "sub-1": None}
+
+
+@given(
+    configs=st.lists(
+        st.dictionaries(st.sampled_from("abc"), st.integers(0, 2)),
+        min_size=1,
+        max_size=6,
+        unique_by=lambda config: repr(sorted(config.items())),
+    )
+)
+def test_no_two_configs_of_a_method_have_the_same_name(make_run, configs: list[dict[str, int]]) -> None:
+    found = entries([make_run("zscore", tpr=[1.0], config=config) for config in configs])
+    assert len({entry.label for entry in found}) == len(found)
+
+
+def test_a_row_says_what_few_others_share(make_run) -> None:
+    configs = [{"a": 1, "b": 1}, {"a": 2, "b": 1}, {"a": 1, "b": 1, "c": 3}]
+    runs = [make_run("zscore", tpr=[1.0], config=config) for config in configs]
+    assert {entry.label for entry in entries(runs)} == {"zscore", "zscore:a=2", "zscore:c=3"}
