@@ -24,7 +24,7 @@ FEW = ["patches.noise_levels=2", "patches.steps=3", "patches.patches_per_step=64
 def test_a_row_is_the_method_with_these_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     dataset = tiny_dataset()
     dataset = replace(dataset, validation_lesions=dataset.test)
-    monkeypatch.setattr(features, "load_dataset", lambda *_: dataset)
+    monkeypatch.setattr(features, "chosen_dataset", lambda *_: dataset)
     tiny = tiny_score_model()
     network = build_network(tiny, 2, torch.Generator().manual_seed(0))
     torch.nn.init.normal_(network.last.weight)
